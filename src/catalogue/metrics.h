@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one table of metrics: a metric is a row here, a reader in a backend and a line in
+// docs/metrics.md.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/metric_id.h"
+
+namespace kgs::catalogue {
+
+/// Whether values of several devices add up to a meaning.
+enum class Kind {
+  /// A percentage, a temperature: does not add up.
+  kLevel,
+  /// MiB, watts: adds up.
+  kDemand,
+};
+
+struct Metric {
+  model::MetricId id;
+  /// As metricType and in documents: "gpu_utilization".
+  std::string_view name;
+  /// "percent", "MiB", "watts", "celsius".
+  std::string_view unit;
+  Kind kind;
+  /// Whether a trigger may scale on it; false for constants such as the memory's size.
+  bool scalable;
+  std::string_view help;
+};
+
+/// Every metric, in the order of model::MetricId.
+std::span<const Metric> Metrics();
+const Metric& MetricOf(model::MetricId id);
+/// The scalable metric of that name, or nullptr.
+const Metric* FindScalableMetric(std::string_view name);
+
+}  // namespace kgs::catalogue

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The door to a vendor's driver. One folder a vendor implements it; backends.cc lists them.
+//
+// Threads: a backend is owned by a sampling::Source, which makes all calls on its lanes. Open, Check
+// and Close never overlap with each other or with a Read; Reads of different devices may overlap.
+// Any call may block for as long as the driver does. current_call() may be asked at any time.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/gpu.h"
+#include "model/reading.h"
+
+namespace kgs::gpu {
+
+/// What one Read of one device yields.
+struct DeviceSample {
+  model::DeviceState state = model::DeviceState::kPresent;
+  /// Why it is not present; stable words.
+  std::string state_reason;
+  model::Readings readings;
+  /// The driver session itself is broken (uninitialized, say) and must be opened anew.
+  bool session_broken = false;
+};
+
+/// One GPU within one open session.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  /// Reads every metric once. One failed metric does not hide another.
+  virtual DeviceSample Read(const base::Clock& clock) = 0;
+
+  /// The driver call that is under way ("nvmlDeviceGetPowerUsage"), or nullptr. Any thread.
+  virtual const char* current_call() const = 0;
+};
+
+/// One GPU as Open found it.
+struct DeviceListing {
+  model::GpuIdentity identity;
+  model::DeviceState state = model::DeviceState::kPresent;
+  std::string state_reason;
+  /// Set where state is kPresent. Shared with a lane that may be stuck inside it.
+  std::shared_ptr<Device> device;
+};
+
+/// What Open learned.
+struct Session {
+  std::string driver_version;
+  /// By driver index. Empty is a valid state: a node without GPUs. GPUs of earlier sessions of the
+  /// same backend that the driver no longer lists follow as kLost.
+  std::vector<DeviceListing> devices;
+};
+
+/// Payload key of an Open error after which only a new process can help: the driver on the node was
+/// replaced, and the old library stays loaded in this one.
+inline constexpr std::string_view kNeedsNewProcessPayload = "keda-gpu-scaler/needs-new-process";
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// "nvml".
+  virtual std::string_view name() const = 0;
+
+  /// Opens the driver and lists its GPUs, closing an earlier session first. Errors are stable words
+  /// that say what is missing and are worth a retry later.
+  virtual absl::StatusOr<Session> Open() = 0;
+
+  /// A cheap look, each sampling tick: false when the session must be opened anew (the number of
+  /// GPUs changed, the driver says uninitialized).
+  virtual bool Check() = 0;
+
+  /// Lets go of the driver. Harmless when not open.
+  virtual void Close() = 0;
+
+  /// The driver call of Open, Check or Close that is under way, or nullptr. Any thread.
+  virtual const char* current_call() const = 0;
+};
+
+}  // namespace kgs::gpu

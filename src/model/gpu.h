@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace kgs::model {
+
+/// What does not change of a GPU while the driver is open. Text is empty where the driver does not
+/// say.
+struct GpuIdentity {
+  /// The driver's index on this node; may change over reboots.
+  int index = 0;
+  /// Stable over reboots: the key of a GPU. "GPU-8-4-4-4-12" for NVIDIA.
+  std::string uuid;
+  std::string name;
+  /// N of /dev/nvidiaN.
+  std::optional<int> minor_number;
+  /// "00000000:65:00.0".
+  std::string pci_bus_id;
+};
+
+enum class DeviceState {
+  /// The driver answers for it.
+  kPresent,
+  /// The driver says it is gone (off the bus, or in need of a reset), or no longer lists it.
+  kLost,
+  /// The driver lists it, but this process may not open it.
+  kNotPermitted,
+};
+
+}  // namespace kgs::model

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the program counts about itself, one struct a module. Written where things happen, read by
+// http/metrics_page. All members are atomic: any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace kgs::telemetry {
+
+/// Never decreases.
+class Counter {
+ public:
+  void Add(uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+/// Counts of durations in fixed buckets.
+class DurationHistogram {
+ public:
+  /// Upper bounds in seconds; one more bucket above the last is implied.
+  static constexpr std::array<double, 10> kBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                                     0.025,  0.05,  0.1,    0.5,   1};
+  void Observe(double seconds);
+  /// Per bucket, not cumulative; the last is above every bound.
+  uint64_t bucket(size_t i) const { return buckets_[i].value(); }
+  double sum_seconds() const { return sum_.load(std::memory_order_relaxed); }
+
+ private:
+  std::array<Counter, kBounds.size() + 1> buckets_;
+  std::atomic<double> sum_{0};
+};
+
+struct SamplingCounters {
+  /// Rounds over all devices.
+  Counter collections;
+  /// Rounds in which a device or metric that should have answered did not.
+  Counter collection_errors;
+  /// From asking the first device to the last answer of the round.
+  DurationHistogram collection_duration;
+  /// Sessions opened with a driver, the first included.
+  Counter driver_opens;
+};
+
+/// The RPCs of externalscaler.ExternalScaler.
+enum class Method { kIsActive, kStreamIsActive, kGetMetricSpec, kGetMetrics, kStreamMetricSpec };
+inline constexpr std::array<std::string_view, 5> kMethodNames = {
+    "IsActive", "StreamIsActive", "GetMetricSpec", "GetMetrics", "StreamMetricSpec"};
+
+struct ScalerCounters {
+  /// By Method.
+  std::array<Counter, kMethodNames.size()> requests;
+  /// Requests that ended in an error status.
+  std::array<Counter, kMethodNames.size()> errors;
+  std::atomic<int64_t> open_streams{0};
+};
+
+}  // namespace kgs::telemetry
