@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The hand-over of immutable snapshots between threads: one writer swaps a pointer, readers copy it.
+// The hand-over of immutable snapshots between threads: one writer swaps a pointer, readers copy
+// it.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Structured log lines on standard error, as JSON objects or as text. A thin door to spdlog, so that
-// its headers stay out of ours.
+// Structured log lines on standard error, as JSON objects or as text. A thin door to spdlog, so
+// that its headers stay out of ours.
 #pragma once
 
 #include <initializer_list>
@@ -38,7 +38,7 @@ inline void LogError(std::string_view message, std::initializer_list<LogField> f
   Log(LogLevel::kError, message, fields);
 }
 
-/// The line that Log would write, without time and line end: for Log and its tests.
+/// The line that Log writes at \p time (RFC 3339), without line end: for Log and its tests.
 std::string FormatLogLine(LogFormat format, LogLevel level, std::string_view time,
                           std::string_view message, std::initializer_list<LogField> fields);
 

@@ -3,30 +3,38 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <cmath>
-#include <limits>
+#include <cstdint>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace kgs::base {
 namespace {
 
 char Lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
+bool IsUtf8Continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// Letters to change, add, drop or swap with their neighbour.
 size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  std::vector<size_t> before_last;
+  std::vector<size_t> last(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) last[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
+    std::vector<size_t> row(b.size() + 1, i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (Lower(a[i - 1]) == Lower(b[j - 1]) ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      const bool same = Lower(a[i - 1]) == Lower(b[j - 1]);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
+      const bool swapped = i > 1 && j > 1 && Lower(a[i - 1]) == Lower(b[j - 2]) &&
+                           Lower(a[i - 2]) == Lower(b[j - 1]);
+      if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
     }
+    before_last = std::exchange(last, std::move(row));
   }
-  return row[b.size()];
+  return last[b.size()];
 }
 
 struct DurationUnit {
@@ -46,7 +54,8 @@ std::string JsonQuote(std::string_view text) {
 
 std::string OneLine(std::string_view text) {
   std::string line(text);
-  std::replace_if(line.begin(), line.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
   return line;
 }
 
@@ -60,11 +69,17 @@ std::string QuoteForMessage(std::string_view text, size_t longest) {
   return quoted + "\"";
 }
 
+std::string ReplaceInvalidUtf8(std::string_view text) {
+  return nlohmann::json::parse(JsonQuote(text)).get<std::string>();
+}
+
 std::string Truncate(std::string text, size_t longest) {
   constexpr std::string_view kMark = "...";
   if (text.size() <= longest) return text;
-  text.resize(longest > kMark.size() ? longest - kMark.size() : 0);
-  text += kMark.substr(0, longest - text.size());
+  size_t kept = longest > kMark.size() ? longest - kMark.size() : 0;
+  while (kept > 0 && IsUtf8Continuation(text[kept])) --kept;
+  text.resize(kept);
+  text += kMark.substr(0, longest - kept);
   return text;
 }
 
@@ -78,10 +93,9 @@ std::optional<double> ParseDouble(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (end != text.data() + text.size() || text.empty()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) {
-    return text.front() == '-' ? -std::numeric_limits<double>::infinity()
-                               : std::numeric_limits<double>::infinity();
-  }
+  // Too large or too small for a double; strtod says which, as infinity or the nearest number to 0.
+  if (error == std::errc::result_out_of_range)
+    return std::strtod(std::string(text).c_str(), nullptr);
   if (error != std::errc()) return std::nullopt;
   return number;
 }
@@ -99,10 +113,11 @@ std::optional<Duration> ParseDuration(std::string_view text) {
   if (text.empty()) return std::nullopt;
   double total = 0;
   while (!text.empty()) {
+    if (text.front() == '-') return std::nullopt;
     double number = 0;
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc() || !std::isfinite(number) || number < 0) return std::nullopt;
+    if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
     text.remove_prefix(static_cast<size_t>(end - text.data()));
     const auto unit = std::find_if(kDurationUnits.begin(), kDurationUnits.end(),
                                    [&](const DurationUnit& u) { return text.starts_with(u.name); });
@@ -115,15 +130,22 @@ std::optional<Duration> ParseDuration(std::string_view text) {
 }
 
 std::string FormatDuration(Duration duration) {
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-  if (millis % 1000 != 0 && millis < 1000) return std::to_string(millis) + "ms";
-  const auto hours = millis / 3'600'000;
-  const auto minutes = millis / 60'000 % 60;
-  const double seconds = static_cast<double>(millis % 60'000) / 1000;
-  std::string text;
+  // Unsigned, so that the longest negative one has a positive.
+  const auto count =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
+  const bool negative = duration < Duration::zero();
+  const uint64_t nanos = negative ? 0 - count : count;
+  const std::string sign = negative ? "-" : "";
+  if (nanos > 0 && nanos < 1'000'000'000) {
+    return sign + FormatNumber(static_cast<double>(nanos) / 1e6) + "ms";
+  }
+  const uint64_t hours = nanos / 3'600'000'000'000;
+  const uint64_t minutes = nanos / 60'000'000'000 % 60;
+  const double seconds = static_cast<double>(nanos % 60'000'000'000) / 1e9;
+  std::string text = sign;
   if (hours > 0) text += std::to_string(hours) + "h";
   if (minutes > 0) text += std::to_string(minutes) + "m";
-  if (seconds > 0 || text.empty()) text += FormatNumber(seconds) + "s";
+  if (seconds > 0 || nanos == 0) text += FormatNumber(seconds) + "s";
   return text;
 }
 
@@ -132,6 +154,8 @@ std::string NearestWord(std::string_view word, const std::vector<std::string_vie
   // A third of the letters may differ: further off, a hint misleads.
   size_t best = std::max<size_t>(word.size() / 3, 1) + 1;
   if (word.size() > 64) return "";
+  // A word of which no letter is left is another word.
+  best = std::min(best, std::max<size_t>(word.size(), 1));
   for (const std::string_view candidate : known) {
     const size_t distance = EditDistance(word, candidate);
     if (distance < best) {

@@ -27,21 +27,27 @@ struct ThreadHealth {
   std::string doing;
 };
 
-/// Runs a function again and again on a thread of its own until destroyed.
+/// Runs a function again and again on a thread of its own, from Start to Stop.
 ///
 /// \p turn does one round of work and returns how long to wait for the next; Wake() ends the wait
-/// early. \p turn must not block on anything outside the process: calls that may hang belong on a
-/// sampling::Lane. All members may be called from any thread.
+/// early. A wait longer than a day is cut to a day. \p turn must not block on anything outside the
+/// process: calls that may hang belong on a sampling::Lane. Start and Stop belong to the owner;
+/// Wake and Health may be called from any thread at any time.
 class LoopThread {
  public:
-  /// \p stuck_after goes into health().limit, for the reader to judge by.
+  /// \p stuck_after goes into Health().limit, for the reader to judge by.
   LoopThread(std::string name, Duration stuck_after, std::function<Duration()> turn);
-  /// Waits for the round that is under way.
-  ~LoopThread();
+  ~LoopThread() { Stop(); }
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
+  /// Once.
+  void Start();
+  /// Waits for the round that is under way. Harmless when not started or stopped before.
+  void Stop();
+
   void Wake();
+  /// Of age 0 while not running.
   ThreadHealth Health(SteadyTime now) const;
 
  private:
@@ -52,6 +58,7 @@ class LoopThread {
   const std::function<Duration()> turn_;
   mutable Mutex mutex_;
   CondVar changed_;
+  bool running_ KGS_GUARDED_BY(mutex_) = false;
   bool stopping_ KGS_GUARDED_BY(mutex_) = false;
   bool woken_ KGS_GUARDED_BY(mutex_) = false;
   /// While waiting: when the next round is due. While working: when the round began.
