@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a KEDA trigger's metadata asks for. Pure: no clock, no device, no cluster.
+//
+// Keys are exact in case and are listed in keys.cc; docs/configuration.md describes them. They go
+// together so, and what would have to be guessed is refused:
+// - An explicit key overrides a shorthand (targetGpuUtilization, targetMemoryUtilization: metric
+// and
+//   target at once), which overrides the profile, which overrides the defaults. A shorthand beside
+//   another, beside a different metricType or beside a different targetValue is refused.
+// - A profile's target is for the profile's metric: a different metricType needs targetValue. The
+//   default target is a percentage: without a profile, a metricType of another unit needs it too.
+// - A profile's activation threshold above 0 is in the unit of the profile's metric: a metricType
+// of
+//   another unit needs activationThreshold. 0, the default, means any reading above 0 in all units.
+// - A key given as <key>FromEnv is the key itself, except that its value is never shown. Both forms
+//   at once are refused.
+// - Keys that KEDA reads itself (scalerAddress, ...) are ignored. Parameters of a
+//   TriggerAuthentication (a TLS key, say) are refused whatever UnknownKeys says.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -44,12 +60,14 @@ using Metadata = std::map<std::string, std::string>;
 
 struct ParsedTrigger {
   TriggerSpec spec;
-  /// Unknown keys under UnknownKeys::kWarn, each said in full.
+  /// Unknown keys under UnknownKeys::kWarn (the first 16 in full, the rest counted) and keys that
+  /// have no effect. Never a value.
   std::vector<std::string> warnings;
 };
 
-/// INVALID_ARGUMENT under 512 bytes names each wrong key, its value and what is accepted. The value
-/// of a key that ends in FromEnv never appears.
+/// INVALID_ARGUMENT names each wrong key, its value and what is accepted, joined by "; " and always
+/// the same for the same metadata. It is under 512 bytes: errors that do not fit are counted. The
+/// value of a key that ends in FromEnv, or that is not known, never appears.
 absl::StatusOr<ParsedTrigger> ParseTrigger(const Metadata& metadata, UnknownKeys unknown_keys);
 
 /// Every key that ParseTrigger reads, KEDA's own excluded: for docs/configuration.md and its test.

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trigger/combine.h"
+
+#include "base/strings.h"
+
+namespace kgs::trigger {
+namespace {
+
+using catalogue::Metric;
+using catalogue::Profile;
+using model::MetricId;
+
+/// A key that sets metric and target at once.
+struct Shorthand {
+  Setting<double> Settings::* setting;
+  MetricId metric;
+};
+
+// Memory "utilization" in KEDA's world is how full it is, not NVML's share of time in use.
+constexpr Shorthand kShorthands[] = {
+    {&Settings::target_gpu_utilization, MetricId::kGpuUtilization},
+    {&Settings::target_memory_utilization, MetricId::kMemoryUsedPercent},
+};
+
+const Shorthand* GivenShorthand(const Settings& settings) {
+  for (const Shorthand& shorthand : kShorthands) {
+    if ((settings.*shorthand.setting).given) return &shorthand;
+  }
+  return nullptr;
+}
+
+void CheckShorthand(const Settings& settings, const Shorthand& shorthand,
+                    std::vector<std::string>& errors) {
+  const Setting<double>& given = settings.*shorthand.setting;
+  for (const Shorthand& other : kShorthands) {
+    const Setting<double>& second = settings.*other.setting;
+    if (&other == &shorthand || !second.given) continue;
+    errors.push_back(std::string(given.entry.key) + " and " + std::string(second.entry.key) +
+                     " scale on different metrics: give one of them");
+    return;
+  }
+  const auto& type = settings.metric_type;
+  if (type.value && (*type.value)->id != shorthand.metric) {
+    errors.push_back(given.entry.Say() + " scales on " +
+                     std::string(catalogue::MetricOf(shorthand.metric).name) + ", not on " +
+                     type.entry.Say() + ": give one of them");
+  }
+  const auto& target = settings.target_value;
+  if (given.value && target.value && *given.value != *target.value) {
+    errors.push_back(given.entry.Say() + " and " + target.entry.Say() +
+                     " are different targets: give one of them");
+  }
+}
+
+// The target that comes with the profile, or with no profile, is for its own metric. Percentages
+// share the default target; a profile's was chosen for one metric.
+void CheckTargetFits(const Settings& settings, const Profile& base, const Metric& metric,
+                     std::vector<std::string>& errors) {
+  if (settings.target_value.given || GivenShorthand(settings) != nullptr) return;
+  if (metric.id == base.metric) return;
+  if (settings.profile.given) {
+    errors.push_back(settings.metric_type.entry.Say() +
+                     " needs targetValue: the profile's target is for another metric");
+  } else if (metric.unit != catalogue::MetricOf(base.metric).unit) {
+    errors.push_back(settings.metric_type.entry.Say() + " needs targetValue: the default target " +
+                     base::FormatNumber(base.target) + " is a percentage");
+  }
+}
+
+// A threshold above 0 is a number in the unit of the profile's metric; 0 means "any load" in every
+// unit.
+void CheckThresholdFits(const Settings& settings, const Profile& base, const Metric& metric,
+                        std::vector<std::string>& errors) {
+  if (settings.activation_threshold.given || base.activation_threshold == 0) return;
+  if (metric.unit == catalogue::MetricOf(base.metric).unit) return;
+  // The metric is not the profile's own, so one of these chose it.
+  const Entry& chosen_by = settings.metric_type.given
+                               ? settings.metric_type.entry
+                               : (settings.*GivenShorthand(settings)->setting).entry;
+  errors.push_back(chosen_by.Say() +
+                   " needs activationThreshold: the profile's threshold is in another unit");
+}
+
+}  // namespace
+
+TriggerSpec Combine(const Settings& settings, std::vector<std::string>& errors,
+                    std::vector<std::string>& warnings) {
+  const Profile& base =
+      settings.profile.value ? **settings.profile.value : catalogue::DefaultProfile();
+  TriggerSpec spec;
+  spec.profile = base.name;
+  spec.metric_name = settings.metric_name.value.value_or(std::string(base.metric_name));
+  spec.metric = base.metric;
+  spec.target = base.target;
+  spec.always_active = base.always_active;
+  spec.activation_threshold =
+      settings.activation_threshold.value.value_or(base.activation_threshold);
+  spec.gpu_index = settings.gpu_index.value.value_or(spec.gpu_index);
+  spec.aggregation = settings.aggregation.value.value_or(spec.aggregation);
+  spec.poll_interval = std::chrono::seconds(
+      settings.poll_interval_seconds.value.value_or(static_cast<int>(spec.poll_interval.count())));
+
+  if (const Shorthand* shorthand = GivenShorthand(settings)) {
+    CheckShorthand(settings, *shorthand, errors);
+    spec.metric = shorthand->metric;
+    spec.target = (settings.*shorthand->setting).value.value_or(spec.target);
+  }
+  if (settings.metric_type.value) spec.metric = (*settings.metric_type.value)->id;
+  spec.target = settings.target_value.value.value_or(spec.target);
+
+  const bool profile_unknown = settings.profile.given && !settings.profile.value;
+  if (!profile_unknown) {
+    const Metric& metric = catalogue::MetricOf(spec.metric);
+    CheckTargetFits(settings, base, metric, errors);
+    CheckThresholdFits(settings, base, metric, errors);
+  }
+  if (spec.always_active && settings.activation_threshold.given) {
+    warnings.push_back(std::string(settings.activation_threshold.entry.key) +
+                       " has no effect: the profile is always active");
+  }
+  return spec;
+}
+
+}  // namespace kgs::trigger

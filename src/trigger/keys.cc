@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trigger/keys.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/strings.h"
+
+namespace kgs::trigger {
+namespace {
+
+using catalogue::Metric;
+using catalogue::Profile;
+
+// What each value is read as: the value, or nothing where it is not accepted.
+
+std::optional<const Profile*> ReadProfile(std::string_view text) {
+  const Profile* profile = catalogue::FindProfile(text);
+  return profile == nullptr ? std::nullopt : std::optional(profile);
+}
+
+std::optional<const Metric*> ReadMetricType(std::string_view text) {
+  const Metric* metric = catalogue::FindScalableMetric(text);
+  return metric == nullptr ? std::nullopt : std::optional(metric);
+}
+
+bool IsMetricNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_' || c == '.' || c == ':';
+}
+
+// KEDA puts the name into the path of a URL without escaping it.
+std::optional<std::string> ReadMetricName(std::string_view text) {
+  constexpr size_t kLongest = 128;
+  if (text.empty() || text.size() > kLongest || text == "." || text == "..") return std::nullopt;
+  if (!std::all_of(text.begin(), text.end(), IsMetricNameCharacter)) return std::nullopt;
+  return std::string(text);
+}
+
+constexpr double kSmallestTarget = 0.001;
+constexpr double kLargestNumber = 1e12;
+
+// KEDA sends targets to the HPA with three decimals; what they would cut off is cut off here, so
+// that values and target are compared by the same number everywhere.
+std::optional<double> ReadTarget(std::string_view text) {
+  const auto number = base::ParseDouble(text);
+  // False for NaN as well.
+  if (!number || !(*number >= kSmallestTarget && *number <= kLargestNumber)) return std::nullopt;
+  return std::round(*number * 1000) / 1000;
+}
+
+std::optional<double> ReadThreshold(std::string_view text) {
+  const auto number = base::ParseDouble(text);
+  if (!number || !(*number >= 0 && *number <= kLargestNumber)) return std::nullopt;
+  return *number + 0.0;  // No negative zero.
+}
+
+template <int kLeast, int kMost>
+std::optional<int> ReadInteger(std::string_view text) {
+  const auto number = base::ParseInteger(text);
+  if (!number || *number < kLeast || *number > kMost) return std::nullopt;
+  return static_cast<int>(*number);
+}
+
+// How the accepted values are said.
+
+std::vector<std::string_view> ProfileNames() {
+  std::vector<std::string_view> names;
+  for (const Profile& profile : catalogue::Profiles()) names.push_back(profile.name);
+  return names;
+}
+
+std::vector<std::string_view> MetricTypeNames() {
+  std::vector<std::string_view> names;
+  for (const Metric& metric : catalogue::Metrics()) {
+    if (metric.scalable) names.push_back(metric.name);
+  }
+  return names;
+}
+
+template <std::vector<std::string_view> (*kNames)()>
+std::string OneOf() {
+  std::string text = "one of ";
+  bool first = true;
+  for (const std::string_view name : kNames()) {
+    if (!first) text += ", ";
+    text += name;
+    first = false;
+  }
+  return text;
+}
+
+std::string MetricNameText() {
+  return "1 to 128 letters, digits, '-', '_', '.' or ':', and not '.' or '..'";
+}
+std::string TargetText() { return "a number from 0.001 to 1e12"; }
+std::string ThresholdText() { return "a number from 0 to 1e12"; }
+
+template <int kLeast, int kMost>
+std::string IntegerText() {
+  return "an integer from " + std::to_string(kLeast) + " to " + std::to_string(kMost);
+}
+
+// Hints.
+
+std::string NoHint(std::string_view) { return ""; }
+
+template <std::vector<std::string_view> (*kNames)()>
+std::string NearestOf(std::string_view value) {
+  const std::string nearest = base::NearestWord(value, kNames());
+  return nearest.empty() ? "" : "did you mean \"" + nearest + "\"?";
+}
+
+std::string MetricTypeHint(std::string_view value) {
+  if (value == "AverageValue" || value == "Value" || value == "Utilization") {
+    return "KEDA's metricType stands beside metadata, not in it";
+  }
+  return NearestOf<MetricTypeNames>(value);
+}
+
+// The table.
+
+template <auto kMember, auto kRead>
+bool Read(const Entry& entry, Settings& settings) {
+  auto& setting = settings.*kMember;
+  setting.given = true;
+  setting.entry = entry;
+  setting.value = kRead(entry.value);
+  return setting.value.has_value();
+}
+
+using S = Settings;
+
+constexpr Key kKeys[] = {
+    {"profile", OneOf<ProfileNames>, Read<&S::profile, ReadProfile>, NearestOf<ProfileNames>},
+    {"metricName", MetricNameText, Read<&S::metric_name, ReadMetricName>, NoHint},
+    {"metricType", OneOf<MetricTypeNames>, Read<&S::metric_type, ReadMetricType>, MetricTypeHint},
+    {"targetValue", TargetText, Read<&S::target_value, ReadTarget>, NoHint},
+    {"targetGpuUtilization", TargetText, Read<&S::target_gpu_utilization, ReadTarget>, NoHint},
+    {"targetMemoryUtilization", TargetText, Read<&S::target_memory_utilization, ReadTarget>,
+     NoHint},
+    {"activationThreshold", ThresholdText, Read<&S::activation_threshold, ReadThreshold>, NoHint},
+    {"gpuIndex", IntegerText<-1, 1023>, Read<&S::gpu_index, ReadInteger<-1, 1023>>, NoHint},
+    {"aggregation", OneOf<catalogue::AggregationNames>,
+     Read<&S::aggregation, catalogue::FindAggregation>, NearestOf<catalogue::AggregationNames>},
+    {"pollIntervalSeconds", IntegerText<1, 86400>,
+     Read<&S::poll_interval_seconds, ReadInteger<1, 86400>>, NoHint},
+};
+
+constexpr std::string_view kKedasOwnKeys[] = {"scalerAddress", "enableTLS", "unsafeSsl",
+                                              "tlsCertFile"};
+constexpr std::string_view kAuthenticationKeys[] = {"caCert", "tlsClientCert", "tlsClientKey"};
+
+bool EndsInFromEnvOfAnyCase(std::string_view key) {
+  if (key.size() < kFromEnv.size()) return false;
+  const std::string_view end = key.substr(key.size() - kFromEnv.size());
+  return std::equal(end.begin(), end.end(), kFromEnv.begin(),
+                    [](char a, char b) { return (a | 0x20) == (b | 0x20); });
+}
+
+}  // namespace
+
+std::string Entry::Say() const {
+  if (from_env) return std::string(key) + " (value from the environment, not shown)";
+  return std::string(key) + " " + base::QuoteForMessage(value);
+}
+
+std::span<const Key> Keys() { return kKeys; }
+
+std::span<const std::string_view> KedasOwnKeys() { return kKedasOwnKeys; }
+
+std::span<const std::string_view> AuthenticationKeys() { return kAuthenticationKeys; }
+
+std::string NearestKey(std::string_view unknown) {
+  std::vector<std::string_view> names;
+  for (const Key& key : kKeys) names.push_back(key.name);
+  names.insert(names.end(), std::begin(kKedasOwnKeys), std::end(kKedasOwnKeys));
+  names.insert(names.end(), std::begin(kAuthenticationKeys), std::end(kAuthenticationKeys));
+
+  const bool from_env = EndsInFromEnvOfAnyCase(unknown);
+  if (from_env) unknown.remove_suffix(kFromEnv.size());
+  std::string nearest = base::NearestWord(unknown, names);
+  if (!nearest.empty() && from_env) nearest += kFromEnv;
+  return nearest;
+}
+
+}  // namespace kgs::trigger

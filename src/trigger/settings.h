@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Trigger metadata after each key was read on its own and before the keys are put together.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "catalogue/aggregation.h"
+#include "catalogue/metrics.h"
+#include "catalogue/profiles.h"
+
+namespace kgs::trigger {
+
+/// Ends a key whose value KEDA takes from the environment of the scaled container.
+inline constexpr std::string_view kFromEnv = "FromEnv";
+
+/// One key of the metadata as it was given. Views into the Metadata.
+struct Entry {
+  /// As written, FromEnv included.
+  std::string_view key;
+  std::string_view value;
+  /// The value may be a secret: it is never shown, nor anything that depends on it.
+  bool from_env = false;
+
+  /// Key and value for a message: targetValue "80".
+  std::string Say() const;
+};
+
+/// What is known of one key.
+template <typename T>
+struct Setting {
+  /// Whether the key was given, with an accepted value or not.
+  bool given = false;
+  /// Set where it was given.
+  Entry entry;
+  /// Set where its value is accepted.
+  std::optional<T> value;
+};
+
+/// One member a row of Keys().
+struct Settings {
+  Setting<const catalogue::Profile*> profile;
+  Setting<std::string> metric_name;
+  Setting<const catalogue::Metric*> metric_type;
+  Setting<double> target_value;
+  Setting<double> target_gpu_utilization;
+  Setting<double> target_memory_utilization;
+  Setting<double> activation_threshold;
+  Setting<int> gpu_index;
+  Setting<catalogue::Aggregation> aggregation;
+  Setting<int> poll_interval_seconds;
+};
+
+}  // namespace kgs::trigger

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// docs/configuration.md and docs/metrics.md say what the tables of the code say, row by row and in
+// the same order.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/strings.h"
+#include "catalogue/metrics.h"
+#include "catalogue/profiles.h"
+#include "tests/docs/markdown.h"
+#include "trigger/keys.h"
+#include "trigger/trigger.h"
+
+namespace kgs {
+namespace {
+
+using ::testing::HasSubstr;
+using Row = std::vector<std::string>;
+
+std::string Text(std::string_view text) { return std::string(text); }
+
+/// What an empty trigger means, key by key, as the document writes it.
+std::map<std::string, std::string> Defaults() {
+  const auto parsed = trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse);
+  if (!parsed.ok()) return {};
+  const trigger::TriggerSpec& spec = parsed->spec;
+  return {
+      {"profile", spec.profile.empty() ? "none" : spec.profile},
+      {"metricName", spec.metric_name},
+      {"metricType", Text(catalogue::MetricOf(spec.metric).name)},
+      {"targetValue", base::FormatNumber(spec.target)},
+      {"targetGpuUtilization", "none"},
+      {"targetMemoryUtilization", "none"},
+      {"activationThreshold", base::FormatNumber(spec.activation_threshold)},
+      {"gpuIndex", std::to_string(spec.gpu_index)},
+      {"aggregation", Text(catalogue::AggregationName(spec.aggregation))},
+      {"pollIntervalSeconds", std::to_string(spec.poll_interval.count())},
+  };
+}
+
+TEST(TriggerDocsTest, EveryMetadataKeyIsDescribed) {
+  const auto table = testing::ReadTable("configuration.md", "## Trigger metadata");
+  const auto defaults = Defaults();
+  ASSERT_EQ(table.size(), trigger::Keys().size());
+  for (size_t i = 0; i < table.size(); ++i) {
+    const trigger::Key& key = trigger::Keys()[i];
+    ASSERT_EQ(table[i].size(), 4u) << key.name;
+    EXPECT_EQ(table[i][0], key.name);
+    EXPECT_FALSE(table[i][1].empty()) << key.name;
+    ASSERT_EQ(defaults.count(Text(key.name)), 1u) << "add the default of " << key.name << " above";
+    EXPECT_EQ(table[i][2], defaults.at(Text(key.name))) << key.name;
+    EXPECT_EQ(table[i][3], key.accepted()) << key.name;
+  }
+}
+
+TEST(TriggerDocsTest, ShorthandsAreDescribedAsTheyWork) {
+  for (const Row& row : testing::ReadTable("configuration.md", "## Trigger metadata")) {
+    if (row.size() != 4 || !row[1].starts_with("Short for")) continue;
+    const auto parsed = trigger::ParseTrigger({{row[0], "70"}}, trigger::UnknownKeys::kRefuse);
+    ASSERT_TRUE(parsed.ok()) << row[0];
+    EXPECT_THAT(
+        row[1],
+        HasSubstr("metricType: " + Text(catalogue::MetricOf(parsed->spec.metric).name) + " "));
+  }
+}
+
+TEST(TriggerDocsTest, EveryProfileIsDescribed) {
+  std::vector<Row> expected;
+  for (const catalogue::Profile& profile : catalogue::Profiles()) {
+    expected.push_back({Text(profile.name), Text(catalogue::MetricOf(profile.metric).name),
+                        base::FormatNumber(profile.target),
+                        base::FormatNumber(profile.activation_threshold), Text(profile.metric_name),
+                        profile.always_active ? "yes" : "no"});
+  }
+  EXPECT_EQ(testing::ReadTable("configuration.md", "### Profiles"), expected);
+}
+
+TEST(TriggerDocsTest, KeysOfOthersAreNamed) {
+  const std::string document = testing::ReadDocument("configuration.md");
+  for (const auto keys : {trigger::KedasOwnKeys(), trigger::AuthenticationKeys()}) {
+    for (const std::string_view key : keys) {
+      EXPECT_THAT(document, HasSubstr("`" + Text(key) + "`"));
+    }
+  }
+}
+
+TEST(TriggerDocsTest, EveryScalableMetricIsDescribed) {
+  std::vector<Row> expected;
+  for (const catalogue::Metric& metric : catalogue::Metrics()) {
+    if (!metric.scalable) continue;
+    expected.push_back({Text(metric.name), Text(metric.unit),
+                        metric.kind == catalogue::Kind::kDemand ? "demand" : "level",
+                        Text(metric.help)});
+  }
+  EXPECT_EQ(testing::ReadTable("metrics.md", "## Metrics a trigger can scale on"), expected);
+}
+
+}  // namespace
+}  // namespace kgs
