@@ -2,9 +2,10 @@
 //
 // The door to a vendor's driver. One folder a vendor implements it; backends.cc lists them.
 //
-// Threads: a backend is owned by a sampling::Source, which makes all calls on its lanes. Open, Check
-// and Close never overlap with each other or with a Read; Reads of different devices may overlap.
-// Any call may block for as long as the driver does. current_call() may be asked at any time.
+// Threads: a backend is owned by a sampling::Source, which makes all calls on its lanes. Open and
+// Close never overlap with any other call. Check may overlap with Reads, and Reads of different
+// devices with each other. Any call may block for as long as the driver does. current_call() may be
+// asked at any time.
 #pragma once
 
 #include <absl/status/status.h>

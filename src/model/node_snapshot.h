@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,8 @@ struct SourceHealth {
   std::string problem;
   /// Empty until known.
   std::string driver_version;
-  /// Steady time at which the present trouble of a failing open began.
-  base::SteadyTime closed_since;
+  /// Since when it could not be opened; nothing while it is open or was not tried yet.
+  std::optional<base::SteadyTime> closed_since;
   /// The driver on the node was replaced under us: only a new process can load the new one.
   bool needs_new_process = false;
 };

@@ -1,1 +1,226 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "gpu/nvml/nvml_backend.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/cord.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+#include <utility>
+
+#include "gpu/nvml/device.h"
+#include "gpu/nvml/identity.h"
+
+namespace kgs::gpu::nvml {
+namespace {
+
+using model::DeviceState;
+
+constexpr char kSoname[] = "libnvidia-ml.so.1";
+/// Without a GPU there is no session to look at, only another attempt to open one; that costs more,
+/// so it is made once in so many looks (ten seconds at the default sampling interval).
+constexpr int kLooksBetweenEmptyOpens = 20;
+
+/// Why the driver cannot be opened: "nvmlInit_v2: Driver Not Loaded; ...".
+absl::Status OpenError(const char* call, abi::Return code) {
+  std::string text = Describe(call, code);
+  if (code == abi::kDriverNotLoaded) {
+    text += "; is the NVIDIA kernel driver loaded on this node?";
+  } else if (code == abi::kLibraryNotFound) {
+    text += "; is the NVIDIA driver installed on this node?";
+  } else if (code == abi::kLibRmVersionMismatch) {
+    text +=
+        "; the NVIDIA driver on this node is another than the library loaded here: only a new "
+        "process can load the matching one";
+  }
+  absl::Status error = absl::UnavailableError(text);
+  if (code == abi::kLibRmVersionMismatch) {
+    error.SetPayload(std::string(kNeedsNewProcessPayload), absl::Cord("1"));
+  }
+  return error;
+}
+
+bool Lists(const std::vector<DeviceListing>& devices, const std::string& uuid) {
+  return std::any_of(devices.begin(), devices.end(), [&uuid](const DeviceListing& listing) {
+    return listing.identity.uuid == uuid;
+  });
+}
+
+class NvmlBackend final : public Backend {
+ public:
+  explicit NvmlBackend(std::string file) : file_(std::move(file)) {}
+  // Not closed when destroyed: a lane may still be stuck in a call. The owner calls Close.
+
+  std::string_view name() const override { return "nvml"; }
+  absl::StatusOr<Session> Open() override;
+  bool Check() override;
+  void Close() override;
+  const char* current_call() const override { return mark_.current(); }
+
+ private:
+  absl::StatusOr<Session> ListDevices();
+  DeviceListing List(const Identification& found) const;
+  void RecallIdentities(std::vector<DeviceListing>& devices) const;
+  void AppendVanished(std::vector<DeviceListing>& devices) const;
+  void Remember(const std::vector<DeviceListing>& devices);
+
+  /// A GPU that was identified in some session.
+  struct Known {
+    model::GpuIdentity identity;
+    /// The last session that listed it.
+    uint64_t session = 0;
+  };
+
+  const std::string file_;
+  CallMark mark_;
+  /// Null until a library was loaded; then kept for good.
+  std::shared_ptr<const Library> library_;
+  /// nvmlInit_v2 counts its callers: one nvmlShutdown for each success.
+  bool initialized_ = false;
+  /// Counts up whenever handles become invalid.
+  const std::shared_ptr<SessionTicket::Counter> sessions_ =
+      std::make_shared<SessionTicket::Counter>(0);
+  /// What nvmlDeviceGetCount_v2 said at Open.
+  unsigned int opened_count_ = 0;
+  int looks_at_nothing_ = 0;
+  /// One a UUID, by the index they had last.
+  std::vector<Known> known_;
+};
+
+absl::StatusOr<Session> NvmlBackend::Open() {
+  Close();
+  if (library_ == nullptr) {
+    auto library = Library::Load(file_);
+    if (!library.ok()) return library.status();
+    library_ = *std::move(library);
+  }
+  const abi::Return code = Invoke(mark_, library_->init);
+  if (code == abi::kGpuNotFound) {
+    Session session;
+    AppendVanished(session.devices);
+    return session;
+  }
+  if (code != abi::kSuccess) return OpenError(library_->init.name, code);
+  initialized_ = true;
+  auto session = ListDevices();
+  if (!session.ok()) Close();
+  return session;
+}
+
+absl::StatusOr<Session> NvmlBackend::ListDevices() {
+  Session session;
+  std::array<char, abi::kDriverVersionSize> version{};
+  if (Invoke(mark_, library_->driver_version, version.data(), abi::kDriverVersionSize) ==
+      abi::kSuccess) {
+    session.driver_version = TextIn(version.data(), version.size());
+  }
+  opened_count_ = 0;
+  const abi::Return code = Invoke(mark_, library_->device_count, &opened_count_);
+  if (code != abi::kSuccess && code != abi::kGpuNotFound) {
+    return OpenError(library_->device_count.name, code);
+  }
+  for (unsigned int index = 0; index < opened_count_; ++index) {
+    const Identification found = Identify(*library_, mark_, index);
+    // One GPU's trouble is its own; only what is said of the whole driver ends the session.
+    if (EffectOf(found.code) == Effect::kSessionOver) return OpenError(found.call, found.code);
+    session.devices.push_back(List(found));
+  }
+  RecallIdentities(session.devices);
+  Remember(session.devices);
+  AppendVanished(session.devices);
+  return session;
+}
+
+DeviceListing NvmlBackend::List(const Identification& found) const {
+  DeviceListing listing;
+  listing.identity = found.identity;
+  const SessionTicket ticket(sessions_);
+  if (found.code == abi::kSuccess) {
+    listing.device =
+        std::make_shared<NvmlDevice>(library_, ticket, found.handle, found.identity.uuid);
+    return listing;
+  }
+  switch (EffectOf(found.code)) {
+    case Effect::kGpuLost:
+      listing.state = DeviceState::kLost;
+      listing.state_reason = Describe(found.call, found.code);
+      break;
+    case Effect::kNotPermitted:
+      listing.state = DeviceState::kNotPermitted;
+      listing.state_reason = Describe(found.call, found.code);
+      break;
+    default:
+      listing.device = std::make_shared<UnidentifiedDevice>(
+          library_, ticket, static_cast<unsigned int>(found.identity.index));
+      break;
+  }
+  return listing;
+}
+
+// A GPU that would not say who it is takes the identity last seen at its index, unless the driver
+// lists that GPU elsewhere now.
+void NvmlBackend::RecallIdentities(std::vector<DeviceListing>& devices) const {
+  for (DeviceListing& listing : devices) {
+    if (!listing.identity.uuid.empty()) continue;
+    const Known* best = nullptr;
+    for (const Known& known : known_) {
+      if (known.identity.index != listing.identity.index) continue;
+      if (Lists(devices, known.identity.uuid)) continue;
+      if (best == nullptr || known.session > best->session) best = &known;
+    }
+    if (best != nullptr) listing.identity = best->identity;
+  }
+}
+
+void NvmlBackend::Remember(const std::vector<DeviceListing>& devices) {
+  for (const DeviceListing& listing : devices) {
+    if (listing.identity.uuid.empty()) continue;
+    auto known = std::find_if(known_.begin(), known_.end(), [&listing](const Known& gpu) {
+      return gpu.identity.uuid == listing.identity.uuid;
+    });
+    if (known == known_.end()) known = known_.insert(known_.end(), Known{});
+    *known = {listing.identity, sessions_->load()};
+  }
+  std::sort(known_.begin(), known_.end(), [](const Known& a, const Known& b) {
+    return std::tie(a.identity.index, a.identity.uuid) <
+           std::tie(b.identity.index, b.identity.uuid);
+  });
+}
+
+void NvmlBackend::AppendVanished(std::vector<DeviceListing>& devices) const {
+  for (const Known& known : known_) {
+    if (Lists(devices, known.identity.uuid)) continue;
+    devices.push_back(
+        {known.identity, DeviceState::kLost, "no longer listed by the driver", nullptr});
+  }
+}
+
+bool NvmlBackend::Check() {
+  const bool empty = !initialized_ || opened_count_ == 0;
+  if (empty && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;
+  if (!initialized_) return true;
+  unsigned int count = 0;
+  const abi::Return code = Invoke(mark_, library_->device_count, &count);
+  if (code == abi::kSuccess) return count == opened_count_;
+  if (code == abi::kGpuNotFound) return opened_count_ == 0;
+  // Any other failure says nothing of the session: the readings will tell.
+  return EffectOf(code) != Effect::kSessionOver;
+}
+
+void NvmlBackend::Close() {
+  sessions_->fetch_add(1);
+  looks_at_nothing_ = 0;
+  if (!initialized_) return;
+  initialized_ = false;
+  // Whatever it answers, the next step is the same: nvmlInit_v2.
+  Invoke(mark_, library_->shutdown);
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeNvmlBackend(const std::string& library) {
+  return std::make_unique<NvmlBackend>(library.empty() ? kSoname : library);
+}
+
+}  // namespace kgs::gpu::nvml

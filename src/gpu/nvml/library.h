@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libnvidia-ml.so.1 as loaded into this process, and the one way to call it.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gpu/call_mark.h"
+#include "gpu/dynamic_library.h"
+#include "gpu/nvml/abi.h"
+
+namespace kgs::gpu::nvml {
+
+enum class Need { kRequired, kOptional };
+
+struct SymbolBase {
+  const char* name;
+  Need need;
+  void* address = nullptr;
+};
+
+/// A function of the library, of type \p Function once bound.
+template <typename Function>
+struct Symbol : SymbolBase {
+  /// Enters itself into \p table.
+  Symbol(std::vector<SymbolBase*>& table, const char* symbol_name, Need symbol_need)
+      : SymbolBase{symbol_name, symbol_need} {
+    table.push_back(this);
+  }
+  Symbol(const Symbol&) = delete;
+  Symbol& operator=(const Symbol&) = delete;
+};
+
+/// Immutable once loaded; any thread may call through it, as NVML allows.
+class Library {
+ public:
+  /// Loads \p file and binds every symbol. UNAVAILABLE, in stable words, where the file cannot be
+  /// loaded or lacks a required symbol.
+  static absl::StatusOr<std::shared_ptr<const Library>> Load(const std::string& file);
+
+ private:
+  Library() = default;
+  /// Every member below, in order.
+  std::vector<SymbolBase*> table_;
+
+ public:
+  // THE table of symbols. A driver that lacks a required one is of no use to us; a missing optional
+  // one answers Function Not Found, which costs the one value that needs it.
+  Symbol<abi::nvmlInit_v2> init{table_, "nvmlInit_v2", Need::kRequired};
+  Symbol<abi::nvmlShutdown> shutdown{table_, "nvmlShutdown", Need::kRequired};
+  Symbol<abi::nvmlDeviceGetCount_v2> device_count{table_, "nvmlDeviceGetCount_v2", Need::kRequired};
+  Symbol<abi::nvmlDeviceGetHandleByIndex_v2> handle_by_index{
+      table_, "nvmlDeviceGetHandleByIndex_v2", Need::kRequired};
+  Symbol<abi::nvmlDeviceGetUUID> uuid{table_, "nvmlDeviceGetUUID", Need::kRequired};
+  Symbol<abi::nvmlDeviceGetName> name{table_, "nvmlDeviceGetName", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMinorNumber> minor_number{table_, "nvmlDeviceGetMinorNumber",
+                                                     Need::kOptional};
+  Symbol<abi::nvmlDeviceGetPciInfo_v3> pci_info{table_, "nvmlDeviceGetPciInfo_v3", Need::kOptional};
+  Symbol<abi::nvmlSystemGetDriverVersion> driver_version{table_, "nvmlSystemGetDriverVersion",
+                                                         Need::kOptional};
+  Symbol<abi::nvmlDeviceGetSamples> samples{table_, "nvmlDeviceGetSamples", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetUtilizationRates> utilization_rates{
+      table_, "nvmlDeviceGetUtilizationRates", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMemoryInfo_v2> memory_info_v2{table_, "nvmlDeviceGetMemoryInfo_v2",
+                                                         Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMemoryInfo> memory_info{table_, "nvmlDeviceGetMemoryInfo",
+                                                   Need::kOptional};
+  Symbol<abi::nvmlDeviceGetTemperatureV> temperature_v{table_, "nvmlDeviceGetTemperatureV",
+                                                       Need::kOptional};
+  Symbol<abi::nvmlDeviceGetTemperature> temperature{table_, "nvmlDeviceGetTemperature",
+                                                    Need::kOptional};
+  Symbol<abi::nvmlDeviceGetPowerUsage> power_usage{table_, "nvmlDeviceGetPowerUsage",
+                                                   Need::kOptional};
+};
+
+/// Calls \p symbol, showing its name in \p mark while it lasts.
+template <typename Function, typename... Args>
+abi::Return Invoke(CallMark& mark, const Symbol<Function>& symbol, Args... args) {
+  if (symbol.address == nullptr) return abi::kFunctionNotFound;
+  const CallMark::Scope scope(mark, symbol.name);
+  return reinterpret_cast<Function*>(symbol.address)(args...);
+}
+
+}  // namespace kgs::gpu::nvml

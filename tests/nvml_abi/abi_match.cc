@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Compiled, never run: our NVML declarations against NVIDIA's. See check.
+#include <nvml.h>
+
+#include <cstddef>
+#include <type_traits>
+
+#include "gpu/nvml/abi.h"
+
+namespace abi = kgs::gpu::nvml::abi;
+
+namespace {
+
+/// Whether a value of one type can be passed as the other: names may differ, representation not.
+template <typename Ours, typename Official>
+constexpr bool SameRepresentation() {
+  if constexpr (std::is_pointer_v<Ours> && std::is_pointer_v<Official>) {
+    using A = std::remove_pointer_t<Ours>;
+    using B = std::remove_pointer_t<Official>;
+    // Both opaque: the handle.
+    if constexpr (std::is_same_v<Ours, abi::Device>)
+      return std::is_same_v<Official, nvmlDevice_t>;
+    else
+      return SameRepresentation<A, B>();
+  } else if constexpr (std::is_enum_v<Official> || std::is_enum_v<Ours>) {
+    return (std::is_enum_v<Ours> || std::is_integral_v<Ours>) && sizeof(Ours) == sizeof(Official);
+  } else if constexpr (std::is_class_v<Ours> || std::is_union_v<Ours>) {
+    return std::is_class_v<Ours> == std::is_class_v<Official> &&
+           std::is_union_v<Ours> == std::is_union_v<Official> && sizeof(Ours) == sizeof(Official) &&
+           alignof(Ours) == alignof(Official);
+  } else {
+    return std::is_same_v<Ours, Official>;
+  }
+}
+
+template <typename Ours, typename Official>
+struct SameFunction : std::false_type {};
+template <typename R, typename... P, typename OfficialR, typename... OfficialP>
+struct SameFunction<R(P...), OfficialR(OfficialP...)> {
+  static constexpr bool Compare() {
+    if constexpr (sizeof...(P) != sizeof...(OfficialP))
+      return false;
+    else
+      return SameRepresentation<R, OfficialR>() && (SameRepresentation<P, OfficialP>() && ...);
+  }
+  static constexpr bool value = Compare();
+};
+
+#define SAME_FUNCTION(name) static_assert(SameFunction<abi::name, decltype(::name)>::value, #name)
+SAME_FUNCTION(nvmlInit_v2);
+SAME_FUNCTION(nvmlShutdown);
+SAME_FUNCTION(nvmlSystemGetDriverVersion);
+SAME_FUNCTION(nvmlDeviceGetCount_v2);
+SAME_FUNCTION(nvmlDeviceGetHandleByIndex_v2);
+SAME_FUNCTION(nvmlDeviceGetUUID);
+SAME_FUNCTION(nvmlDeviceGetName);
+SAME_FUNCTION(nvmlDeviceGetMinorNumber);
+SAME_FUNCTION(nvmlDeviceGetPciInfo_v3);
+SAME_FUNCTION(nvmlDeviceGetSamples);
+SAME_FUNCTION(nvmlDeviceGetUtilizationRates);
+SAME_FUNCTION(nvmlDeviceGetMemoryInfo);
+SAME_FUNCTION(nvmlDeviceGetMemoryInfo_v2);
+SAME_FUNCTION(nvmlDeviceGetTemperature);
+SAME_FUNCTION(nvmlDeviceGetTemperatureV);
+SAME_FUNCTION(nvmlDeviceGetPowerUsage);
+
+#define SAME_SIZE(ours, official) \
+  static_assert(sizeof(abi::ours) == sizeof(official) && alignof(abi::ours) == alignof(official))
+#define SAME_MEMBER(ours, our_member, official, official_member)                         \
+  static_assert(offsetof(abi::ours, our_member) == offsetof(official, official_member)); \
+  static_assert(                                                                         \
+      SameRepresentation<decltype(abi::ours::our_member), decltype(official::official_member)>())
+
+SAME_SIZE(Utilization, nvmlUtilization_t);
+SAME_MEMBER(Utilization, gpu, nvmlUtilization_t, gpu);
+SAME_MEMBER(Utilization, memory, nvmlUtilization_t, memory);
+
+SAME_SIZE(Memory, nvmlMemory_t);
+SAME_MEMBER(Memory, total, nvmlMemory_t, total);
+SAME_MEMBER(Memory, free, nvmlMemory_t, free);
+SAME_MEMBER(Memory, used, nvmlMemory_t, used);
+
+SAME_SIZE(MemoryV2, nvmlMemory_v2_t);
+SAME_MEMBER(MemoryV2, version, nvmlMemory_v2_t, version);
+SAME_MEMBER(MemoryV2, total, nvmlMemory_v2_t, total);
+SAME_MEMBER(MemoryV2, reserved, nvmlMemory_v2_t, reserved);
+SAME_MEMBER(MemoryV2, free, nvmlMemory_v2_t, free);
+SAME_MEMBER(MemoryV2, used, nvmlMemory_v2_t, used);
+static_assert(abi::kMemoryV2Version == nvmlMemory_v2);
+
+SAME_SIZE(TemperatureV1, nvmlTemperature_v1_t);
+SAME_MEMBER(TemperatureV1, version, nvmlTemperature_v1_t, version);
+SAME_MEMBER(TemperatureV1, sensor_type, nvmlTemperature_v1_t, sensorType);
+SAME_MEMBER(TemperatureV1, temperature, nvmlTemperature_v1_t, temperature);
+static_assert(abi::kTemperatureV1Version == nvmlTemperature_v1);
+
+SAME_SIZE(Value, nvmlValue_t);
+SAME_MEMBER(Value, d, nvmlValue_t, dVal);
+SAME_MEMBER(Value, si, nvmlValue_t, siVal);
+SAME_MEMBER(Value, ui, nvmlValue_t, uiVal);
+SAME_MEMBER(Value, ul, nvmlValue_t, ulVal);
+SAME_MEMBER(Value, ull, nvmlValue_t, ullVal);
+SAME_MEMBER(Value, sll, nvmlValue_t, sllVal);
+SAME_MEMBER(Value, us, nvmlValue_t, usVal);
+
+SAME_SIZE(Sample, nvmlSample_t);
+SAME_MEMBER(Sample, time_stamp, nvmlSample_t, timeStamp);
+SAME_MEMBER(Sample, value, nvmlSample_t, sampleValue);
+
+SAME_SIZE(PciInfo, nvmlPciInfo_t);
+static_assert(offsetof(abi::PciInfo, domain) == offsetof(nvmlPciInfo_t, domain));
+static_assert(offsetof(abi::PciInfo, bus) == offsetof(nvmlPciInfo_t, bus));
+static_assert(offsetof(abi::PciInfo, device) == offsetof(nvmlPciInfo_t, device));
+static_assert(offsetof(abi::PciInfo, pci_device_id) == offsetof(nvmlPciInfo_t, pciDeviceId));
+static_assert(offsetof(abi::PciInfo, pci_subsystem_id) == offsetof(nvmlPciInfo_t, pciSubSystemId));
+static_assert(offsetof(abi::PciInfo, bus_id) == offsetof(nvmlPciInfo_t, busId));
+static_assert(sizeof(abi::PciInfo::bus_id) == sizeof(nvmlPciInfo_t::busId));
+static_assert(sizeof(abi::PciInfo::bus_id_legacy) == sizeof(nvmlPciInfo_t::busIdLegacy));
+
+#define SAME_NUMBER(ours, official) \
+  static_assert(static_cast<unsigned int>(abi::ours) == static_cast<unsigned int>(official))
+SAME_NUMBER(kSuccess, NVML_SUCCESS);
+SAME_NUMBER(kUninitialized, NVML_ERROR_UNINITIALIZED);
+SAME_NUMBER(kInvalidArgument, NVML_ERROR_INVALID_ARGUMENT);
+SAME_NUMBER(kNotSupported, NVML_ERROR_NOT_SUPPORTED);
+SAME_NUMBER(kNoPermission, NVML_ERROR_NO_PERMISSION);
+SAME_NUMBER(kAlreadyInitialized, NVML_ERROR_ALREADY_INITIALIZED);
+SAME_NUMBER(kNotFound, NVML_ERROR_NOT_FOUND);
+SAME_NUMBER(kInsufficientSize, NVML_ERROR_INSUFFICIENT_SIZE);
+SAME_NUMBER(kInsufficientPower, NVML_ERROR_INSUFFICIENT_POWER);
+SAME_NUMBER(kDriverNotLoaded, NVML_ERROR_DRIVER_NOT_LOADED);
+SAME_NUMBER(kTimeout, NVML_ERROR_TIMEOUT);
+SAME_NUMBER(kIrqIssue, NVML_ERROR_IRQ_ISSUE);
+SAME_NUMBER(kLibraryNotFound, NVML_ERROR_LIBRARY_NOT_FOUND);
+SAME_NUMBER(kFunctionNotFound, NVML_ERROR_FUNCTION_NOT_FOUND);
+SAME_NUMBER(kCorruptedInforom, NVML_ERROR_CORRUPTED_INFOROM);
+SAME_NUMBER(kGpuIsLost, NVML_ERROR_GPU_IS_LOST);
+SAME_NUMBER(kResetRequired, NVML_ERROR_RESET_REQUIRED);
+SAME_NUMBER(kOperatingSystem, NVML_ERROR_OPERATING_SYSTEM);
+SAME_NUMBER(kLibRmVersionMismatch, NVML_ERROR_LIB_RM_VERSION_MISMATCH);
+SAME_NUMBER(kInUse, NVML_ERROR_IN_USE);
+SAME_NUMBER(kMemory, NVML_ERROR_MEMORY);
+SAME_NUMBER(kNoData, NVML_ERROR_NO_DATA);
+SAME_NUMBER(kVgpuEccNotSupported, NVML_ERROR_VGPU_ECC_NOT_SUPPORTED);
+SAME_NUMBER(kInsufficientResources, NVML_ERROR_INSUFFICIENT_RESOURCES);
+SAME_NUMBER(kFreqNotSupported, NVML_ERROR_FREQ_NOT_SUPPORTED);
+SAME_NUMBER(kArgumentVersionMismatch, NVML_ERROR_ARGUMENT_VERSION_MISMATCH);
+SAME_NUMBER(kDeprecated, NVML_ERROR_DEPRECATED);
+SAME_NUMBER(kNotReady, NVML_ERROR_NOT_READY);
+SAME_NUMBER(kGpuNotFound, NVML_ERROR_GPU_NOT_FOUND);
+SAME_NUMBER(kInvalidState, NVML_ERROR_INVALID_STATE);
+SAME_NUMBER(kResetTypeNotSupported, NVML_ERROR_RESET_TYPE_NOT_SUPPORTED);
+SAME_NUMBER(kUnknown, NVML_ERROR_UNKNOWN);
+SAME_NUMBER(kGpuUtilizationSamples, NVML_GPU_UTILIZATION_SAMPLES);
+SAME_NUMBER(kMemoryUtilizationSamples, NVML_MEMORY_UTILIZATION_SAMPLES);
+SAME_NUMBER(kDouble, NVML_VALUE_TYPE_DOUBLE);
+SAME_NUMBER(kUnsignedInt, NVML_VALUE_TYPE_UNSIGNED_INT);
+SAME_NUMBER(kUnsignedLong, NVML_VALUE_TYPE_UNSIGNED_LONG);
+SAME_NUMBER(kUnsignedLongLong, NVML_VALUE_TYPE_UNSIGNED_LONG_LONG);
+SAME_NUMBER(kSignedLongLong, NVML_VALUE_TYPE_SIGNED_LONG_LONG);
+SAME_NUMBER(kSignedInt, NVML_VALUE_TYPE_SIGNED_INT);
+SAME_NUMBER(kUnsignedShort, NVML_VALUE_TYPE_UNSIGNED_SHORT);
+SAME_NUMBER(kGpuDie, NVML_TEMPERATURE_GPU);
+SAME_NUMBER(kDriverVersionSize, NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE);
+SAME_NUMBER(kUuidSize, NVML_DEVICE_UUID_V2_BUFFER_SIZE);
+SAME_NUMBER(kNameSize, NVML_DEVICE_NAME_V2_BUFFER_SIZE);
+
+}  // namespace
