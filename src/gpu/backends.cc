@@ -3,13 +3,29 @@
 // THE list of backends: a vendor is a folder beside this file and a row here.
 #include "gpu/backends.h"
 
+#include <algorithm>
 #include <functional>
+#include <string_view>
 
+#include "base/strings.h"
 #include "gpu/nvml/nvml_backend.h"
 #include "gpu/simulated/simulated_backend.h"
 
 namespace kgs::gpu {
 namespace {
+
+absl::StatusOr<std::unique_ptr<Backend>> MakeSimulated(const BackendOptions& options,
+                                                       const base::Clock& clock) {
+  if (options.simulated_gpus.empty()) {
+    return absl::InvalidArgumentError(
+        "--gpu-backend simulated needs --simulated-gpus FILE, which describes the GPUs "
+        "(docs/simulated-gpus.md)");
+  }
+  auto backend = simulated::MakeSimulatedBackend(options.simulated_gpus, clock);
+  if (backend.ok()) return backend;
+  return absl::Status(backend.status().code(),
+                      "--simulated-gpus: " + std::string(backend.status().message()));
+}
 
 struct BackendRow {
   const char* name;
@@ -26,12 +42,19 @@ const std::vector<BackendRow>& Rows() {
          return absl::StatusOr<std::unique_ptr<Backend>>(
              nvml::MakeNvmlBackend(options.nvml_library));
        }},
-      {"simulated", false,
-       [](const BackendOptions& options, const base::Clock& clock) {
-         return simulated::MakeSimulatedBackend(options.simulated_gpus, clock);
-       }},
+      {"simulated", false, MakeSimulated},
   };
   return rows;
+}
+
+absl::Status UnknownBackend(const std::string& name) {
+  const std::vector<std::string> names = BackendNames();
+  std::string message =
+      "--gpu-backend " + base::QuoteForMessage(name) + ": accepted are " + base::JoinWithAnd(names);
+  const std::string nearest =
+      base::NearestWord(name, std::vector<std::string_view>(names.begin(), names.end()));
+  if (!nearest.empty()) message += "; did you mean " + nearest + "?";
+  return absl::InvalidArgumentError(message);
 }
 
 }  // namespace
@@ -44,6 +67,10 @@ std::vector<std::string> BackendNames() {
 
 absl::StatusOr<std::vector<std::unique_ptr<Backend>>> MakeBackends(const BackendOptions& options,
                                                                    const base::Clock& clock) {
+  const std::vector<std::string> names = BackendNames();
+  if (std::find(names.begin(), names.end(), options.backend) == names.end()) {
+    return UnknownBackend(options.backend);
+  }
   std::vector<std::unique_ptr<Backend>> backends;
   for (const BackendRow& row : Rows()) {
     const bool wanted = options.backend == "auto" ? row.real : options.backend == row.name;
