@@ -1,1 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "sampling/sampler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/support/fake_backend.h"
+#include "tests/support/fake_clock.h"
+
+namespace kgs::sampling {
+namespace {
+
+using namespace std::chrono_literals;
+using kgs::testing::FakeBackend;
+using kgs::testing::FakeClock;
+using kgs::testing::FakeDriver;
+using model::MetricId;
+using model::Missing;
+
+class SamplerTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Sampler> Make(const base::Clock& clock, base::Duration interval = 500ms) {
+    std::vector<std::unique_ptr<gpu::Backend>> backends;
+    backends.push_back(std::make_unique<FakeBackend>(driver_));
+    SamplerOptions options;
+    options.interval = interval;
+    return std::make_unique<Sampler>(std::move(backends), options, clock, counters_,
+                                     [this] { ++snapshots_; });
+  }
+
+  const std::shared_ptr<FakeDriver> driver_ = std::make_shared<FakeDriver>();
+  FakeClock clock_;
+  telemetry::SamplingCounters counters_;
+  std::atomic<int> snapshots_{0};
+};
+
+TEST_F(SamplerTest, TheFirstSnapshotHasValues) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 42}});
+  const auto sampler = Make(clock_, 60s);
+  EXPECT_EQ(sampler->Latest(), nullptr);
+  sampler->RunRound();
+  const auto snapshot = sampler->Latest();
+  ASSERT_NE(snapshot, nullptr);
+  EXPECT_EQ(snapshot->sequence, 1u);
+  EXPECT_EQ(snapshot->taken, clock_.Now());
+  ASSERT_EQ(snapshot->gpus.size(), 1u);
+  EXPECT_EQ(snapshot->gpus[0].identity.uuid, "GPU-a");
+  EXPECT_EQ(snapshot->gpus[0].readings[MetricId::kGpuUtilization].value(), 42);
+  EXPECT_EQ(snapshots_, 1);
+}
+
+TEST_F(SamplerTest, APublishedSnapshotNeverChanges) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 1}});
+  const auto sampler = Make(clock_, 60s);
+  sampler->RunRound();
+  const auto first = sampler->Latest();
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 2}});
+  sampler->RunRound();
+  EXPECT_EQ(first->gpus[0].readings[MetricId::kGpuUtilization].value(), 1);
+  EXPECT_EQ(sampler->Latest()->sequence, 2u);
+}
+
+TEST_F(SamplerTest, CountsRoundsAndThoseWithTrouble) {
+  driver_->SetOpenError(absl::UnavailableError("no driver"));
+  const auto sampler = Make(clock_);
+  sampler->RunRound();
+  EXPECT_EQ(counters_.collections.value(), 1u);
+  EXPECT_EQ(counters_.collection_errors.value(), 1u);
+  EXPECT_EQ(counters_.driver_opens.value(), 0u);
+  ASSERT_EQ(sampler->Latest()->sources.size(), 1u);
+  EXPECT_EQ(sampler->Latest()->sources[0].problem, "no driver");
+}
+
+TEST_F(SamplerTest, RunsOnItsOwnThreadUntilStopped) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 1}});
+  const base::SteadyClock clock;
+  const auto sampler = Make(clock, 1ms);
+  sampler->Start();
+  while (snapshots_ < 5) std::this_thread::yield();
+  EXPECT_GE(sampler->Health().size(), 3u) << "the beat, the session's lane and the GPU's";
+  EXPECT_TRUE(sampler->Stop(1min));
+  const int stopped_at = snapshots_;
+  EXPECT_EQ(snapshots_, stopped_at);
+  EXPECT_EQ(driver_->closes(), 1);
+}
+
+TEST_F(SamplerTest, AHungGpuShowsInHealthAndDoesNotStopTheBeat) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 1}});
+  driver_->read_gates[0].Close();
+  const auto sampler = Make(clock_, 100ms);
+  sampler->RunRound();
+  driver_->read_gates[0].AwaitHeld();
+  clock_.Advance(10s);
+  sampler->RunRound();
+  EXPECT_EQ(sampler->Latest()->gpus[0].hung_call, "fakeRead");
+  const auto health = sampler->Health();
+  ASSERT_EQ(health.size(), 3u);
+  EXPECT_EQ(health[0].name, "sampler");
+  EXPECT_EQ(health[0].age, 0s);
+  EXPECT_EQ(health[2].name, "fake-0");
+  EXPECT_EQ(health[2].age, 10s);
+  EXPECT_EQ(health[2].doing, "fakeRead");
+  driver_->read_gates[0].Open();
+  EXPECT_TRUE(sampler->Stop(1min));
+}
+
+}  // namespace
+}  // namespace kgs::sampling

@@ -1,1 +1,299 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "sampling/source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_backend.h"
+#include "tests/support/fake_clock.h"
+
+namespace kgs::sampling {
+namespace {
+
+using namespace std::chrono_literals;
+using kgs::testing::FakeBackend;
+using kgs::testing::FakeClock;
+using kgs::testing::FakeDriver;
+using model::DeviceState;
+using model::MetricId;
+using model::Missing;
+using model::Reading;
+
+class SourceTest : public ::testing::Test {
+ protected:
+  ~SourceTest() override {
+    for (auto& [index, gate] : driver_->read_gates) gate.Open();
+    driver_->open_gate.Open();
+    driver_->check_gate.Open();
+    // Threads left behind by a test use what is torn down here.
+    for (const LaneStatus& lane : source_.Lanes()) AwaitIdle(lane.name);
+    EXPECT_TRUE(source_.StopUntil(std::chrono::steady_clock::now() + 1min));
+  }
+
+  void AwaitIdle(const std::string& lane) {
+    const auto busy = [&] {
+      for (const LaneStatus& status : source_.Lanes()) {
+        if (status.name == lane && status.busy_since) return true;
+      }
+      return false;
+    };
+    while (busy()) std::this_thread::yield();
+  }
+
+  /// One round that waits for every lane that is not held. True when the driver was just opened.
+  bool Round() {
+    source_.BeginRound();
+    source_.AwaitRound(std::chrono::steady_clock::now() + (held_ ? 50ms : 60s));
+    return source_.FinishRound();
+  }
+  void OpenAndRead() {
+    ASSERT_TRUE(Round());
+    Round();
+  }
+  Reading Utilization(size_t gpu) { return source_.Gpus().at(gpu).readings[MetricId::kGpuUtilization]; }
+
+  const std::shared_ptr<FakeDriver> driver_ = std::make_shared<FakeDriver>();
+  FakeClock clock_;
+  telemetry::SamplingCounters counters_;
+  /// Some lane is held: do not wait for it in vain.
+  bool held_ = false;
+  Source source_{std::make_unique<FakeBackend>(driver_), clock_,
+                 SourceOptions{.hung_after = 2s, .longest_backoff = 30s, .barren_rounds = 3},
+                 counters_};
+};
+
+TEST_F(SourceTest, OpensThenReadsEveryGpu) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  EXPECT_FALSE(source_.Health().open);
+  EXPECT_NE(source_.Health().problem, "");
+  EXPECT_TRUE(Round());
+  EXPECT_FALSE(Utilization(0).has_value()) << "absent until read";
+  EXPECT_FALSE(Round());
+  EXPECT_TRUE(source_.Health().open);
+  EXPECT_EQ(source_.Health().problem, "");
+  EXPECT_EQ(source_.Health().driver_version, "1.0");
+  EXPECT_EQ(Utilization(0).value(), 10);
+  EXPECT_EQ(Utilization(1).value(), 20);
+  EXPECT_EQ(Utilization(1).taken(), clock_.Now());
+}
+
+TEST_F(SourceTest, AMissingDriverIsTriedAgainWithBackOff) {
+  driver_->SetOpenError(absl::UnavailableError("no driver"));
+  std::vector<int> opens_by_second;
+  for (int second = 0; second <= 70; ++second) {
+    Round();
+    opens_by_second.push_back(driver_->opens());
+    clock_.Advance(1s);
+  }
+  EXPECT_EQ(source_.Health().problem, "no driver");
+  EXPECT_EQ(source_.Health().closed_since, clock_.Now() - 71s);
+  // At 0, 1, 3, 7, 15, 31 and then every 30 s.
+  EXPECT_EQ(opens_by_second[0], 1);
+  EXPECT_EQ(opens_by_second[1], 2);
+  EXPECT_EQ(opens_by_second[2], 2);
+  EXPECT_EQ(opens_by_second[3], 3);
+  EXPECT_EQ(opens_by_second[31], 6);
+  EXPECT_EQ(opens_by_second[60], 6);
+  EXPECT_EQ(opens_by_second[61], 7);
+  driver_->SetOpenError(absl::OkStatus());
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  clock_.Advance(30s);
+  OpenAndRead();
+  EXPECT_EQ(Utilization(0).value(), 10);
+  EXPECT_EQ(source_.Health().closed_since, std::nullopt);
+}
+
+TEST_F(SourceTest, ADriverThatNeedsANewProcessIsReported) {
+  absl::Status mismatch = absl::UnavailableError("mismatch");
+  mismatch.SetPayload(std::string(gpu::kNeedsNewProcessPayload), absl::Cord());
+  driver_->SetOpenError(mismatch);
+  Round();
+  EXPECT_TRUE(source_.Health().needs_new_process);
+  driver_->SetOpenError(absl::OkStatus());
+  clock_.Advance(1s);
+  Round();
+  EXPECT_FALSE(source_.Health().needs_new_process);
+}
+
+TEST_F(SourceTest, OneFailedReadingDoesNotHideAnother) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  OpenAndRead();
+  driver_->SetGpus({{.uuid = "GPU-a", .failure = {{Missing::kDriverError, "Unknown Error"}}},
+                    {.uuid = "GPU-b", .utilization = 30}});
+  Round();
+  EXPECT_FALSE(Utilization(0).has_value());
+  EXPECT_EQ(Utilization(0).detail(), "Unknown Error");
+  EXPECT_EQ(Utilization(1).value(), 30);
+}
+
+TEST_F(SourceTest, TheLastValueStandsInWhileTheDriverHasNoSampleAndKeepsItsTime) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  OpenAndRead();
+  const base::SteadyTime taken = clock_.Now();
+  driver_->SetGpus({{.uuid = "GPU-a", .failure = {{Missing::kNotReady, "No Data"}}}});
+  clock_.Advance(1s);
+  Round();
+  EXPECT_EQ(Utilization(0).value(), 10);
+  EXPECT_EQ(Utilization(0).taken(), taken);
+}
+
+TEST_F(SourceTest, ALostGpuIsFoundByReopening) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  OpenAndRead();
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 11},
+                    {.uuid = "GPU-b", .state = DeviceState::kLost}});
+  Round();
+  EXPECT_EQ(source_.Gpus()[1].state, DeviceState::kLost);
+  EXPECT_EQ(source_.Gpus()[1].state_reason, "fakeRead: GPU is lost");
+  EXPECT_EQ(Utilization(0).value(), 11);
+  EXPECT_EQ(driver_->opens(), 1);
+  clock_.Advance(1s);
+  OpenAndRead();
+  EXPECT_EQ(driver_->opens(), 2);
+  EXPECT_EQ(source_.Gpus()[1].state, DeviceState::kLost) << "still lost after the reopen";
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 12}, {.uuid = "GPU-b", .utilization = 22}});
+  clock_.Advance(1s);
+  Round();
+  EXPECT_EQ(driver_->opens(), 2) << "the second wait is twice the first";
+  clock_.Advance(1s);
+  OpenAndRead();
+  EXPECT_EQ(source_.Gpus()[1].state, DeviceState::kPresent);
+  EXPECT_EQ(Utilization(1).value(), 22);
+}
+
+TEST_F(SourceTest, AGpuThatComesBackByItselfNeedsNoReopen) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  OpenAndRead();
+  driver_->SetGpus({{.uuid = "GPU-a", .state = DeviceState::kLost}});
+  Round();
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 20}});
+  Round();
+  clock_.Advance(1min);
+  Round();
+  EXPECT_EQ(driver_->opens(), 1);
+  EXPECT_EQ(Utilization(0).value(), 20);
+}
+
+TEST_F(SourceTest, AChangedGpuCountReopens) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  OpenAndRead();
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  driver_->BreakSession();
+  Round();
+  EXPECT_EQ(driver_->opens(), 1);
+  clock_.Advance(1s);
+  OpenAndRead();
+  EXPECT_EQ(Utilization(1).value(), 20);
+}
+
+TEST_F(SourceTest, ABrokenSessionIsReopened) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10, .session_broken = true}});
+  OpenAndRead();
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 20}});
+  clock_.Advance(1s);
+  OpenAndRead();
+  EXPECT_EQ(driver_->opens(), 2);
+  EXPECT_EQ(Utilization(0).value(), 20);
+}
+
+TEST_F(SourceTest, AFailedReopenServesNothingOn) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  OpenAndRead();
+  driver_->BreakSession();
+  Round();
+  driver_->SetOpenError(absl::UnavailableError("driver gone"));
+  clock_.Advance(1s);
+  Round();
+  EXPECT_FALSE(source_.Health().open);
+  ASSERT_EQ(source_.Gpus().size(), 1u) << "the GPU is still known";
+  EXPECT_FALSE(Utilization(0).has_value());
+  EXPECT_EQ(Utilization(0).detail(), "driver gone");
+}
+
+TEST_F(SourceTest, GpusThatNeverGiveAnythingReopenTheDriver) {
+  driver_->SetGpus({{.uuid = "GPU-a", .failure = {{Missing::kDriverError, "Unknown Error"}}}});
+  OpenAndRead();
+  Round();
+  Round();
+  clock_.Advance(1s);
+  EXPECT_TRUE(Round());
+  EXPECT_EQ(driver_->opens(), 2);
+}
+
+TEST_F(SourceTest, AHungCallStopsNeitherTheRoundNorTheOtherGpus) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  driver_->read_gates[1].Open();
+  OpenAndRead();
+  driver_->read_gates[1].Close();
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 11}, {.uuid = "GPU-b", .utilization = 21}});
+  held_ = true;
+  Round();
+  driver_->read_gates[1].AwaitHeld();
+  EXPECT_EQ(Utilization(0).value(), 11);
+  EXPECT_EQ(Utilization(1).value(), 20) << "the last value, with its own time";
+  EXPECT_EQ(source_.Gpus()[1].hung_call, "") << "not yet";
+  clock_.Advance(2s);
+  Round();
+  EXPECT_EQ(source_.Gpus()[1].hung_call, "fakeRead");
+  EXPECT_EQ(source_.Gpus()[0].hung_call, "");
+  const auto lanes = source_.Lanes();
+  ASSERT_EQ(lanes.size(), 3u);
+  EXPECT_EQ(lanes[2].busy_since, clock_.Now() - 2s);
+  EXPECT_EQ(lanes[2].doing, "fakeRead");
+  driver_->read_gates[1].Open();
+  held_ = false;
+  AwaitIdle("fake-1");
+  Round();
+  EXPECT_EQ(source_.Gpus()[1].hung_call, "");
+  EXPECT_EQ(Utilization(1).value(), 21);
+}
+
+TEST_F(SourceTest, ADriverWithACallStuckInItIsNotReopened) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  driver_->read_gates[1].Close();
+  held_ = true;
+  OpenAndRead();
+  driver_->BreakSession();
+  Round();
+  for (int i = 0; i < 5; ++i) {
+    clock_.Advance(1min);
+    Round();
+  }
+  EXPECT_EQ(driver_->opens(), 1);
+  EXPECT_EQ(Utilization(0).taken(), clock_.Now()) << "the other GPU is read on";
+}
+
+TEST_F(SourceTest, AHungOpenIsNamed) {
+  driver_->open_gate.Close();
+  held_ = true;
+  Round();
+  clock_.Advance(2s);
+  Round();
+  EXPECT_FALSE(source_.Health().open);
+  EXPECT_EQ(source_.Health().problem, "fakeOpen has not returned");
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  driver_->open_gate.Open();
+  AwaitIdle("fake");
+  OpenAndRead();
+  EXPECT_EQ(Utilization(0).value(), 10);
+}
+
+TEST_F(SourceTest, StopClosesTheDriver) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  OpenAndRead();
+  EXPECT_TRUE(source_.StopUntil(std::chrono::steady_clock::now() + 1min));
+  EXPECT_EQ(driver_->closes(), 1);
+}
+
+TEST_F(SourceTest, StopSaysWhenACallIsStuck) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  driver_->read_gates[0].Close();
+  held_ = true;
+  OpenAndRead();
+  driver_->read_gates[0].AwaitHeld();
+  EXPECT_FALSE(source_.StopUntil(std::chrono::steady_clock::now()));
+  EXPECT_EQ(driver_->closes(), 0) << "a driver that is in use is not closed";
+}
+
+}  // namespace
+}  // namespace kgs::sampling

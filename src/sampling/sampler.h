@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Samples every GPU of the node on a fixed beat and publishes what it saw as one immutable snapshot.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/latest.h"
+#include "base/thread.h"
+#include "gpu/backend.h"
+#include "model/node_snapshot.h"
+#include "sampling/source.h"
+#include "telemetry/counters.h"
+
+namespace kgs::sampling {
+
+struct SamplerOptions {
+  base::Duration interval = std::chrono::milliseconds(500);
+  /// /healthz calls a lane stuck whose driver call has not returned for so long. Long, because a
+  /// restart seldom frees a hung driver and makes KEDA see a refused connection instead of a reason.
+  base::Duration lane_stuck_after = std::chrono::minutes(5);
+  SourceOptions source;
+};
+
+/// Owns all calls into drivers. Latest() and Health() may be called from any thread; they never wait
+/// for a driver.
+class Sampler {
+ public:
+  /// \p on_snapshot is called on the sampler's thread after each publication and must not block.
+  /// \p clock and \p counters must outlive the process's lanes.
+  Sampler(std::vector<std::unique_ptr<gpu::Backend>> backends, SamplerOptions options,
+          const base::Clock& clock, telemetry::SamplingCounters& counters,
+          std::function<void()> on_snapshot);
+  ~Sampler();
+
+  /// Starts the beat on a thread of its own. Until then RunRound may be called by hand.
+  void Start();
+  /// Ends the beat and closes the drivers, giving calls under way \p patience. False: one is stuck,
+  /// its thread is left behind, and the process must end without tearing down what that thread uses.
+  bool Stop(base::Duration patience);
+
+  /// One round over all sources, then a publication. Returns within about a second whatever the
+  /// drivers do.
+  void RunRound();
+
+  /// Null before the first round.
+  std::shared_ptr<const model::NodeSnapshot> Latest() const { return latest_.Get(); }
+  /// The sampler's own loop and each lane.
+  std::vector<base::ThreadHealth> Health() const;
+
+ private:
+  base::Duration Beat();
+  void Publish();
+  void Count(const model::NodeSnapshot& snapshot, double seconds);
+
+  const SamplerOptions options_;
+  const base::Clock& clock_;
+  telemetry::SamplingCounters& counters_;
+  const std::function<void()> on_snapshot_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  uint64_t sequence_ = 0;
+  base::SteadyTime next_beat_;
+  base::Latest<model::NodeSnapshot> latest_;
+  base::Latest<std::vector<LaneStatus>> lanes_;
+  base::LoopThread thread_;
+};
+
+}  // namespace kgs::sampling

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One backend, its lanes, and what becomes of its session with the driver: opened, lost, reopened
+// with back-off, watched for calls that hang.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "gpu/backend.h"
+#include "model/node_snapshot.h"
+#include "sampling/lane.h"
+#include "telemetry/counters.h"
+
+namespace kgs::sampling {
+
+struct SourceOptions {
+  /// A driver call that takes longer is reported as hung.
+  base::Duration hung_after = std::chrono::seconds(2);
+  /// Waits between attempts to open the driver double from one second up to this.
+  base::Duration longest_backoff = std::chrono::seconds(30);
+  /// After so many rounds in which no present GPU gave a single value, the driver is reopened.
+  int barren_rounds = 10;
+};
+
+/// A lane as the watchdog sees it.
+struct LaneStatus {
+  std::string name;
+  /// When its task began; nothing while idle.
+  std::optional<base::SteadyTime> busy_since;
+  /// The driver call it is in, where known.
+  std::string doing;
+};
+
+/// A round is BeginRound, AwaitRound, FinishRound, all on the sampler's thread. None of them calls
+/// the driver: that is left to one lane a GPU and one for the session, so a GPU whose call hangs
+/// stops neither the round nor the other GPUs.
+class Source {
+ public:
+  /// \p clock and \p counters must outlive every lane, a stuck one too: in the program, the process.
+  Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock, SourceOptions options,
+         telemetry::SamplingCounters& counters);
+
+  /// Hands this round's work to the lanes that are idle.
+  void BeginRound();
+  /// Waits until that work is done, until \p deadline (real time) at the latest.
+  void AwaitRound(base::SteadyTime deadline);
+  /// Takes what the lanes brought. True when the driver has just been opened: its GPUs are worth
+  /// another round at once.
+  bool FinishRound();
+
+  /// The state after the last FinishRound.
+  model::SourceHealth Health() const;
+  std::vector<model::GpuSnapshot> Gpus() const;
+  std::vector<LaneStatus> Lanes() const;
+
+  /// Closes the driver and ends the lanes. False: a driver call is stuck and a thread left behind.
+  bool StopUntil(base::SteadyTime deadline);
+
+ private:
+  enum class Phase { kClosed, kOpening, kOpen };
+
+  /// What lanes write and the sampler reads. One a session: a lane that returns late from an earlier
+  /// session writes into that one's board, which nobody reads any more.
+  struct Board {
+    struct Slot {
+      model::DeviceState state = model::DeviceState::kPresent;
+      std::string state_reason;
+      model::Readings readings;
+    };
+    base::Mutex mutex;
+    base::CondVar changed;
+    std::vector<Slot> slots KGS_GUARDED_BY(mutex);
+    bool session_broken KGS_GUARDED_BY(mutex) = false;
+    std::optional<absl::StatusOr<gpu::Session>> opened KGS_GUARDED_BY(mutex);
+    /// Tasks of the present round that are not done. One that hangs from an earlier round is not
+    /// among them.
+    int pending KGS_GUARDED_BY(mutex) = 0;
+    uint64_t round KGS_GUARDED_BY(mutex) = 0;
+  };
+
+  /// A GPU of the present session.
+  struct Gpu {
+    gpu::DeviceListing listing;
+    std::optional<base::SteadyTime> busy_since;
+    /// Empty, or the call that hangs.
+    std::string hung_call;
+  };
+
+  bool AllLanesIdle() const;
+  void PostOpen();
+  void PostReads();
+  /// Runs \p work for the present board's round on \p lane, unless that is busy.
+  void Post(Lane& lane, std::optional<base::SteadyTime>& busy_since,
+            std::function<void(Board&)> work);
+  /// Counts a task of \p round as done. On the lane's thread.
+  static void TaskDone(Board& board, uint64_t round);
+  void WantReopen(const std::string& why);
+  bool TakeOpenResult();
+  void TakeReadings();
+  void WatchLanes();
+  /// The call that \p lane hangs in, or empty. Logs when a hang begins and when it ends.
+  std::string WatchLane(const Lane& lane, std::optional<base::SteadyTime>& busy_since,
+                        const std::string& hung_call, const std::string& who,
+                        const char* call) const;
+
+  const std::shared_ptr<gpu::Backend> backend_;
+  const base::Clock& clock_;
+  const SourceOptions options_;
+  telemetry::SamplingCounters& counters_;
+
+  Lane session_lane_;
+  std::vector<std::unique_ptr<Lane>> device_lanes_;
+  std::optional<base::SteadyTime> session_busy_since_;
+
+  Phase phase_ = Phase::kClosed;
+  /// What the open under way will write to; becomes board_ when it succeeds.
+  std::shared_ptr<Board> opening_board_;
+  std::shared_ptr<Board> board_ = std::make_shared<Board>();
+  std::vector<Gpu> gpus_;
+  base::Backoff backoff_;
+  /// When to open, or to reopen while open.
+  std::optional<base::SteadyTime> next_open_;
+  int barren_rounds_ = 0;
+
+  std::string problem_;
+  std::string hung_session_call_;
+  std::string driver_version_;
+  std::optional<base::SteadyTime> closed_since_;
+  bool needs_new_process_ = false;
+};
+
+}  // namespace kgs::sampling
