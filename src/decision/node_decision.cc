@@ -1,1 +1,177 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "decision/node_decision.h"
+
+#include <absl/status/status.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/strings.h"
+#include "catalogue/aggregation.h"
+#include "catalogue/metrics.h"
+
+namespace kgs::decision {
+namespace {
+
+using base::Duration;
+using base::SteadyTime;
+using model::DeviceState;
+using model::GpuSnapshot;
+using model::NodeSnapshot;
+using model::Reading;
+
+/// The gRPC status message stays under 512 bytes: KEDA makes a Kubernetes event of it.
+constexpr size_t kLongestMessage = 480;
+constexpr size_t kMostNamedProblems = 3;
+
+std::string NameOf(const GpuSnapshot& gpu) {
+  std::string name = "GPU " + std::to_string(gpu.identity.index);
+  if (!gpu.identity.uuid.empty()) name += " (" + gpu.identity.uuid + ")";
+  return name;
+}
+
+std::string StateText(const GpuSnapshot& gpu) {
+  std::string text = NameOf(gpu);
+  text += gpu.state == DeviceState::kLost ? " is lost" : " may not be opened by this process";
+  return gpu.state_reason.empty() ? text : text + ": " + gpu.state_reason;
+}
+
+std::string StaleText(const GpuSnapshot& gpu) {
+  return gpu.hung_call.empty() ? "the last reading is stale" : gpu.hung_call + " has not returned";
+}
+
+/// Why \p reading cannot be served.
+std::string WhyNotFresh(const GpuSnapshot& gpu, const Reading& reading) {
+  if (reading.has_value()) return StaleText(gpu);
+  if (!gpu.hung_call.empty()) return StaleText(gpu);
+  if (!reading.detail().empty()) return reading.detail();
+  return "not sampled yet";
+}
+
+/// A few of \p problems and how many more there are.
+std::string Summary(std::string_view intro, const std::vector<std::string>& problems) {
+  std::string text(intro);
+  const size_t named = std::min(problems.size(), kMostNamedProblems);
+  for (size_t i = 0; i < named; ++i) text += (i == 0 ? ": " : "; ") + problems[i];
+  if (problems.size() > named) {
+    text += "; and " + std::to_string(problems.size() - named) + " more";
+  }
+  return base::Truncate(base::OneLine(text), kLongestMessage);
+}
+
+std::vector<std::string> SourceProblems(const NodeSnapshot& snapshot) {
+  std::vector<std::string> problems;
+  for (const model::SourceHealth& source : snapshot.sources) {
+    if (!source.problem.empty()) problems.push_back(source.backend + ": " + source.problem);
+  }
+  return problems;
+}
+
+/// Why there is no GPU at all to read.
+std::string NoGpuText(const NodeSnapshot& snapshot) {
+  const std::vector<std::string> problems = SourceProblems(snapshot);
+  if (!problems.empty()) return Summary("no GPU can be read", problems);
+  return "no GPU can be read: the driver lists none on this node";
+}
+
+absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(int index, const NodeSnapshot& snapshot) {
+  std::vector<const GpuSnapshot*> selected;
+  for (const GpuSnapshot& gpu : snapshot.gpus) {
+    if (gpu.identity.index != index) continue;
+    // A lost GPU keeps its index: another that the driver has since moved there is not the one
+    // that was asked for.
+    if (gpu.state != DeviceState::kPresent) return absl::UnavailableError(StateText(gpu));
+    selected.push_back(&gpu);
+  }
+  if (selected.empty()) {
+    std::vector<std::string> indices;
+    for (const GpuSnapshot& gpu : snapshot.gpus) {
+      indices.push_back(std::to_string(gpu.identity.index));
+    }
+    return absl::UnavailableError(
+        base::Truncate("gpuIndex " + std::to_string(index) +
+                           ": no such GPU on this node; it has GPU " + base::JoinWithAnd(indices),
+                       kLongestMessage));
+  }
+  return selected;
+}
+
+absl::StatusOr<std::vector<const GpuSnapshot*>> SelectAll(const NodeSnapshot& snapshot) {
+  std::vector<const GpuSnapshot*> selected;
+  std::vector<std::string> out_of_set;
+  for (const GpuSnapshot& gpu : snapshot.gpus) {
+    if (gpu.state == DeviceState::kPresent) {
+      selected.push_back(&gpu);
+    } else {
+      out_of_set.push_back(StateText(gpu));
+    }
+  }
+  if (selected.empty()) return absl::UnavailableError(Summary("no GPU can be read", out_of_set));
+  return selected;
+}
+
+}  // namespace
+
+Duration MaxReadingAge(Duration sampling_interval) {
+  return std::max<Duration>(3 * sampling_interval, std::chrono::seconds(3));
+}
+
+absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot,
+                                 SteadyTime now, Duration max_reading_age) {
+  if (snapshot == nullptr) return absl::UnavailableError("no GPU has been sampled yet");
+  if (snapshot->gpus.empty()) return absl::UnavailableError(NoGpuText(*snapshot));
+  const auto selected = spec.gpu_index == trigger::kAllGpus
+                            ? SelectAll(*snapshot)
+                            : SelectOne(spec.gpu_index, *snapshot);
+  if (!selected.ok()) return selected.status();
+
+  std::vector<double> values;
+  std::vector<std::string> problems;
+  for (const GpuSnapshot* gpu : *selected) {
+    const Reading& reading = gpu->readings[spec.metric];
+    if (reading.FreshAt(now, max_reading_age)) {
+      values.push_back(reading.value());
+    } else {
+      problems.push_back(NameOf(*gpu) + ": " + WhyNotFresh(*gpu, reading));
+    }
+  }
+  if (!problems.empty()) {
+    const std::string metric(catalogue::MetricOf(spec.metric).name);
+    return absl::UnavailableError(Summary("no fresh " + metric + " of every selected GPU", problems));
+  }
+  // KEDA reads a negative number as 0 (a temperature may be one).
+  return std::max(0.0, catalogue::Aggregate(spec.aggregation, values));
+}
+
+absl::StatusOr<bool> NodeActivity(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot,
+                                  SteadyTime now, Duration max_reading_age) {
+  if (spec.always_active) return true;
+  const auto value = NodeValue(spec, snapshot, now, max_reading_age);
+  if (!value.ok()) return value.status();
+  return *value > spec.activation_threshold;
+}
+
+std::string WhyBlind(const NodeSnapshot* snapshot, SteadyTime now, Duration max_reading_age) {
+  if (snapshot == nullptr) return "no GPU has been sampled yet";
+  if (snapshot->gpus.empty()) return NoGpuText(*snapshot);
+  std::vector<std::string> problems;
+  for (const GpuSnapshot& gpu : snapshot->gpus) {
+    if (gpu.state != DeviceState::kPresent) {
+      problems.push_back(StateText(gpu));
+      continue;
+    }
+    std::string why = NameOf(gpu) + ": not sampled yet";
+    for (const Reading& reading : gpu.readings) {
+      if (reading.FreshAt(now, max_reading_age)) return "";
+      if (reading.has_value() || !reading.detail().empty()) {
+        why = NameOf(gpu) + ": " + WhyNotFresh(gpu, reading);
+      }
+    }
+    problems.push_back(why);
+  }
+  return Summary("no GPU has a fresh reading", problems);
+}
+
+}  // namespace kgs::decision
