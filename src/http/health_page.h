@@ -14,8 +14,9 @@ namespace kgs::http {
 Page HealthzPage(const std::vector<base::ThreadHealth>& threads);
 
 /// /readyz: 200 {"status":"ready"} or 503 {"status":"not ready","reason":\p why_not}. \p why_not is
-/// empty when ready. \p why_blind is shown in "blind" where not empty, and does not make it unready:
-/// a blind scaler stays reachable so that KEDA gets our reason instead of a refused connection.
+/// empty when ready. \p why_blind is shown in "blind" where not empty, and does not make it
+/// unready: a blind scaler stays reachable so that KEDA gets our reason instead of a refused
+/// connection.
 Page ReadyzPage(const std::string& why_not, const std::string& why_blind);
 
 }  // namespace kgs::http

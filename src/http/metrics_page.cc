@@ -1,1 +1,197 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "http/metrics_page.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "base/build_info.h"
+#include "base/strings.h"
+#include "catalogue/metrics.h"
+
+namespace kgs::http {
+namespace {
+
+using model::MetricId;
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+constexpr double kBytesPerMib = 1024 * 1024;
+
+/// A reading's family. Prometheus wants base units, so MiB become bytes.
+struct ReadingRow {
+  MetricId id;
+  const char* name;
+  double factor;
+  const char* help;
+};
+
+constexpr std::array<ReadingRow, 6> kReadingRows = {{
+    {MetricId::kGpuUtilization, "gpu_utilization_percent", 1,
+     "Share of the time in which at least one kernel was running."},
+    {MetricId::kMemoryUtilization, "gpu_memory_utilization_percent", 1,
+     "Share of the time in which device memory was being read or written."},
+    {MetricId::kMemoryUsedMib, "gpu_memory_used_bytes", kBytesPerMib, "Device memory in use."},
+    {MetricId::kMemoryTotalMib, "gpu_memory_total_bytes", kBytesPerMib, "Device memory installed."},
+    {MetricId::kTemperature, "gpu_temperature_celsius", 1, "Temperature of the GPU."},
+    {MetricId::kPowerDraw, "gpu_power_draw_watts", 1, "Power drawn by the GPU."},
+}};
+
+class PageBuilder {
+ public:
+  /// The family that the next series go to. One without series is not shown.
+  void Family(const std::string& name, MetricType type, const std::string& help) {
+    families_.push_back({"keda_gpu_scaler_" + name, help, type, {}});
+  }
+  /// A number that is none has no series: the page never says NaN.
+  void Gauge(Labels labels, double value) {
+    if (!std::isfinite(value)) return;
+    Series(std::move(labels)).gauge.value = value;
+  }
+  void Counter(Labels labels, const telemetry::Counter& counter) {
+    Series(std::move(labels)).counter.value = static_cast<double>(counter.value());
+  }
+  void Histogram(const telemetry::DurationHistogram& histogram) {
+    ClientMetric::Histogram& shown = Series({}).histogram;
+    const auto& bounds = telemetry::DurationHistogram::kBounds;
+    for (size_t i = 0; i < bounds.size(); ++i) {
+      shown.sample_count += histogram.bucket(i);
+      shown.bucket.push_back({shown.sample_count, bounds[i]});
+    }
+    shown.sample_count += histogram.bucket(bounds.size());
+    shown.sample_sum = histogram.sum_seconds();
+  }
+
+  std::string Text() {
+    const auto empty = std::remove_if(families_.begin(), families_.end(),
+                                      [](const auto& family) { return family.metric.empty(); });
+    families_.erase(empty, families_.end());
+    return prometheus::TextSerializer().Serialize(families_);
+  }
+
+ private:
+  ClientMetric& Series(Labels labels) {
+    ClientMetric& series = families_.back().metric.emplace_back();
+    series.label = std::move(labels);
+    return series;
+  }
+
+  std::vector<MetricFamily> families_;
+};
+
+Labels LabelsOf(const model::GpuIdentity& gpu) {
+  return {{"gpu_index", std::to_string(gpu.index)},
+          {"gpu_uuid", base::ReplaceInvalidUtf8(gpu.uuid)},
+          {"gpu_name", base::ReplaceInvalidUtf8(gpu.name)}};
+}
+
+void AddReadings(const MetricsInput& input, PageBuilder& page) {
+  for (const ReadingRow& row : kReadingRows) {
+    page.Family(row.name, MetricType::Gauge, row.help);
+    for (const model::GpuSnapshot& gpu : input.snapshot->gpus) {
+      const model::Reading& reading = gpu.readings[row.id];
+      if (gpu.state == model::DeviceState::kLost) continue;
+      if (!reading.FreshAt(input.now, input.max_reading_age)) continue;
+      page.Gauge(LabelsOf(gpu.identity), reading.value() * row.factor);
+    }
+  }
+}
+
+// Shown for stale readings too: there the age is the one thing worth seeing.
+void AddReadingAges(const MetricsInput& input, PageBuilder& page) {
+  page.Family("gpu_reading_age_seconds", MetricType::Gauge,
+              "Time since the driver was asked for the last reading there is, stale or not.");
+  for (const model::GpuSnapshot& gpu : input.snapshot->gpus) {
+    if (gpu.state == model::DeviceState::kLost) continue;
+    for (const catalogue::Metric& metric : catalogue::Metrics()) {
+      const model::Reading& reading = gpu.readings[metric.id];
+      if (!reading.has_value()) continue;
+      Labels labels = LabelsOf(gpu.identity);
+      labels.push_back({"metric", std::string(metric.name)});
+      page.Gauge(std::move(labels), std::max(base::Seconds(input.now - reading.taken()), 0.0));
+    }
+  }
+}
+
+void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
+  const auto& sources = snapshot.sources;
+  const auto& gpus = snapshot.gpus;
+  // With every driver closed nobody knows how many there are.
+  page.Family("gpu_device_count", MetricType::Gauge, "GPUs that a driver answers for.");
+  if (std::any_of(sources.begin(), sources.end(), [](const auto& source) { return source.open; })) {
+    page.Gauge({}, static_cast<double>(std::count_if(gpus.begin(), gpus.end(), [](const auto& gpu) {
+                 return gpu.state == model::DeviceState::kPresent;
+               })));
+  }
+  page.Family("gpu_lost", MetricType::Gauge,
+              "1 for a GPU that the driver says is gone or no longer lists.");
+  for (const model::GpuSnapshot& gpu : gpus) {
+    page.Gauge(LabelsOf(gpu.identity), gpu.state == model::DeviceState::kLost ? 1 : 0);
+  }
+  page.Family("gpu_call_hung", MetricType::Gauge,
+              "1 while a driver call for the GPU has not returned for so long that it counts as "
+              "hung.");
+  for (const model::GpuSnapshot& gpu : gpus) {
+    page.Gauge(LabelsOf(gpu.identity), gpu.hung_call.empty() ? 0 : 1);
+  }
+  page.Family("driver_open", MetricType::Gauge, "1 while the driver is open.");
+  for (const model::SourceHealth& source : sources) {
+    page.Gauge({{"backend", source.backend}}, source.open ? 1 : 0);
+  }
+}
+
+void AddSampling(const telemetry::SamplingCounters& sampling, PageBuilder& page) {
+  page.Family("collections_total", MetricType::Counter, "Sampling rounds over all GPUs.");
+  page.Counter({}, sampling.collections);
+  page.Family("collection_errors_total", MetricType::Counter,
+              "Sampling rounds in which something that should have answered did not.");
+  page.Counter({}, sampling.collection_errors);
+  page.Family("collection_duration_seconds", MetricType::Histogram,
+              "From asking the first GPU to the last answer of a sampling round.");
+  page.Histogram(sampling.collection_duration);
+  page.Family("driver_opens_total", MetricType::Counter,
+              "Sessions opened with a driver, the first included.");
+  page.Counter({}, sampling.driver_opens);
+}
+
+void AddScaler(const telemetry::ScalerCounters& scaler, PageBuilder& page) {
+  const auto by_method = [&](const auto& counters) {
+    for (size_t i = 0; i < telemetry::kMethodNames.size(); ++i) {
+      page.Counter({{"method", std::string(telemetry::kMethodNames[i])}}, counters[i]);
+    }
+  };
+  page.Family("scaler_requests_total", MetricType::Counter, "Calls of KEDA's ExternalScaler.");
+  by_method(scaler.requests);
+  page.Family("scaler_request_errors_total", MetricType::Counter,
+              "Calls of KEDA's ExternalScaler that ended in an error.");
+  by_method(scaler.errors);
+  page.Family("open_streams", MetricType::Gauge, "Streams that KEDA holds open.");
+  page.Gauge({}, static_cast<double>(scaler.open_streams.load()));
+}
+
+}  // namespace
+
+Page MetricsPage(const MetricsInput& input) {
+  PageBuilder page;
+  page.Family("build_info", MetricType::Gauge, "Always 1; the label names the version.");
+  page.Gauge({{"version", std::string(base::Version())}}, 1);
+  page.Family("blind", MetricType::Gauge, "1 while no GPU has a reading that can be served.");
+  page.Gauge({}, input.why_blind.empty() ? 0 : 1);
+  if (input.snapshot != nullptr) {
+    AddReadings(input, page);
+    AddReadingAges(input, page);
+    AddDevices(*input.snapshot, page);
+  }
+  AddSampling(input.sampling, page);
+  AddScaler(input.scaler, page);
+  return {200, "text/plain; version=0.0.4; charset=utf-8", page.Text()};
+}
+
+}  // namespace kgs::http

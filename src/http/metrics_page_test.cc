@@ -1,1 +1,237 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "http/metrics_page.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <limits>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include "base/build_info.h"
+
+namespace kgs::http {
+namespace {
+
+using namespace std::chrono_literals;
+using model::DeviceState;
+using model::MetricId;
+using model::Missing;
+using model::Reading;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr base::SteadyTime kNow{base::SteadyTime(1h)};
+constexpr base::Duration kMaxAge = 3s;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path);
+  EXPECT_TRUE(in.is_open()) << path;
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+model::GpuSnapshot Gpu(int index, const std::string& name) {
+  model::GpuSnapshot gpu;
+  gpu.identity.index = index;
+  gpu.identity.uuid = "GPU-0000000" + std::to_string(index) + "-0000-4000-8000-000000000000";
+  gpu.identity.name = name;
+  return gpu;
+}
+
+class MetricsPageTest : public ::testing::Test {
+ protected:
+  MetricsPageTest() {
+    model::SourceHealth nvml;
+    nvml.backend = "nvml";
+    nvml.open = true;
+    snapshot_.sources = {nvml};
+  }
+
+  Page PageOf(const model::NodeSnapshot* snapshot, const std::string& why_blind) const {
+    return MetricsPage({snapshot, kNow, kMaxAge, why_blind, sampling_, scaler_});
+  }
+  std::string Body() const { return PageOf(&snapshot_, "").body; }
+
+  // Every kind of GPU and counter.
+  void FillEverything() {
+    model::GpuSnapshot busy = Gpu(0, "NVIDIA H100 80GB HBM3");
+    const auto taken = kNow - 250ms;
+    busy.readings[MetricId::kGpuUtilization] = Reading::Value(87.5, taken);
+    busy.readings[MetricId::kMemoryUtilization] = Reading::Value(40, taken);
+    busy.readings[MetricId::kMemoryUsedMib] = Reading::Value(40960.25, taken);
+    busy.readings[MetricId::kMemoryTotalMib] = Reading::Value(81559, taken);
+    busy.readings[MetricId::kMemoryUsedPercent] = Reading::Value(50.22161920818107, taken);
+    busy.readings[MetricId::kTemperature] = Reading::Value(61, taken);
+    busy.readings[MetricId::kPowerDraw] = Reading::Value(412.337, taken);
+
+    model::GpuSnapshot ailing = Gpu(1, "NVIDIA H100 80GB HBM3");
+    ailing.hung_call = "nvmlDeviceGetPowerUsage";
+    ailing.readings[MetricId::kGpuUtilization] = Reading::Value(0, kNow - kMaxAge);
+    ailing.readings[MetricId::kMemoryUtilization] = Reading::Value(12, kNow - kMaxAge - 1ms);
+    ailing.readings[MetricId::kTemperature] = Reading::Absent(Missing::kUnsupported, "no sensor");
+    ailing.readings[MetricId::kPowerDraw] = Reading::Absent(Missing::kDriverError, "unknown error");
+
+    model::GpuSnapshot lost = Gpu(2, "NVIDIA H100 80GB HBM3");
+    lost.state = DeviceState::kLost;
+    lost.readings[MetricId::kGpuUtilization] = Reading::Value(99, kNow);
+
+    snapshot_.gpus = {busy, ailing, lost};
+    sampling_.collections.Add(7201);
+    sampling_.collection_errors.Add(3);
+    sampling_.driver_opens.Add(2);
+    for (const double seconds : {0.0004, 0.0009, 0.0009, 0.03, 2.5}) {
+      sampling_.collection_duration.Observe(seconds);
+    }
+    for (size_t i = 0; i < scaler_.requests.size(); ++i) scaler_.requests[i].Add(10 * i);
+    scaler_.errors[static_cast<size_t>(telemetry::Method::kGetMetrics)].Add(4);
+    scaler_.open_streams = 6;
+  }
+
+  model::NodeSnapshot snapshot_;
+  telemetry::SamplingCounters sampling_;
+  telemetry::ScalerCounters scaler_;
+};
+
+TEST_F(MetricsPageTest, IsTheGoldenPage) {
+  FillEverything();
+  const std::string golden = std::regex_replace(
+      ReadFile(KGS_FIXTURES "/metrics.prom"), std::regex("VERSION"), std::string(base::Version()));
+  EXPECT_EQ(Body(), golden);
+}
+
+TEST_F(MetricsPageTest, IsTextFormat004) {
+  EXPECT_EQ(PageOf(&snapshot_, "").content_type, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+TEST_F(MetricsPageTest, BeforeTheFirstSampleThereIsNothingOfGpus) {
+  const std::string body = PageOf(nullptr, "nothing sampled yet").body;
+  EXPECT_THAT(body, Not(HasSubstr("keda_gpu_scaler_gpu_")));
+  EXPECT_THAT(body, HasSubstr("\nkeda_gpu_scaler_blind 1\n"));
+  EXPECT_THAT(body, HasSubstr("\nkeda_gpu_scaler_collections_total 0\n"));
+}
+
+TEST_F(MetricsPageTest, ANodeWithoutGpusCountsNone) {
+  EXPECT_THAT(Body(), HasSubstr("\nkeda_gpu_scaler_gpu_device_count 0\n"));
+  EXPECT_THAT(Body(), HasSubstr("\nkeda_gpu_scaler_driver_open{backend=\"nvml\"} 1\n"));
+}
+
+TEST_F(MetricsPageTest, WithADriverClosedTheCountIsNotKnown) {
+  snapshot_.sources[0].open = false;
+  snapshot_.gpus = {Gpu(0, "A100")};
+  EXPECT_THAT(Body(), Not(HasSubstr("gpu_device_count")));
+  EXPECT_THAT(Body(), HasSubstr("\nkeda_gpu_scaler_driver_open{backend=\"nvml\"} 0\n"));
+}
+
+TEST_F(MetricsPageTest, AFailedReadingsSeriesDisappears) {
+  snapshot_.gpus = {Gpu(0, "A100")};
+  Reading& power = snapshot_.gpus[0].readings[MetricId::kPowerDraw];
+  power = Reading::Value(100, kNow);
+  EXPECT_THAT(Body(), HasSubstr("gpu_power_draw_watts{"));
+  for (const Missing reason :
+       {Missing::kNotSampledYet, Missing::kUnsupported, Missing::kNotPermitted, Missing::kNotFound,
+        Missing::kNotReady, Missing::kDriverError, Missing::kStale}) {
+    power = Reading::Absent(reason, "reason");
+    EXPECT_THAT(Body(), Not(HasSubstr("gpu_power_draw_watts")));
+    EXPECT_THAT(Body(), Not(HasSubstr("power_draw")));
+  }
+}
+
+TEST_F(MetricsPageTest, AStaleReadingLeavesItsAgeOnly) {
+  snapshot_.gpus = {Gpu(0, "A100")};
+  Reading& temperature = snapshot_.gpus[0].readings[MetricId::kTemperature];
+  temperature = Reading::Value(50, kNow - kMaxAge);
+  EXPECT_THAT(Body(), HasSubstr("gpu_temperature_celsius{"));
+  temperature = Reading::Value(50, kNow - 10s);
+  EXPECT_THAT(Body(), Not(HasSubstr("gpu_temperature_celsius")));
+  EXPECT_THAT(Body(), HasSubstr("gpu_name=\"A100\",metric=\"temperature\"} 10\n"));
+}
+
+TEST_F(MetricsPageTest, AReadingOfLaterThanNowIsNotOfNegativeAge) {
+  snapshot_.gpus = {Gpu(0, "A100")};
+  snapshot_.gpus[0].readings[MetricId::kTemperature] = Reading::Value(50, kNow + 1s);
+  EXPECT_THAT(Body(), HasSubstr("metric=\"temperature\"} 0\n"));
+}
+
+TEST_F(MetricsPageTest, ALostGpuHasNoReadings) {
+  snapshot_.gpus = {Gpu(0, "A100")};
+  snapshot_.gpus[0].readings[MetricId::kGpuUtilization] = Reading::Value(99, kNow);
+  snapshot_.gpus[0].state = DeviceState::kLost;
+  const std::string body = Body();
+  EXPECT_THAT(body, Not(HasSubstr("utilization")));
+  EXPECT_THAT(body, HasSubstr("gpu_name=\"A100\"} 1\n"));
+  EXPECT_THAT(body, HasSubstr("\nkeda_gpu_scaler_gpu_device_count 0\n"));
+}
+
+TEST_F(MetricsPageTest, HostileNamesAreEscaped) {
+  snapshot_.gpus = {Gpu(0, "a\"b\\c\nd\xff\xc3\xa9")};
+  EXPECT_THAT(Body(), HasSubstr("gpu_name=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\xc3\xa9\"} 0\n"));
+}
+
+TEST_F(MetricsPageTest, NeverSaysNan) {
+  FillEverything();
+  const double not_a_number = std::numeric_limits<double>::quiet_NaN();
+  for (model::GpuSnapshot& gpu : snapshot_.gpus) {
+    gpu.readings[MetricId::kGpuUtilization] = Reading::Value(not_a_number, kNow);
+    gpu.readings[MetricId::kPowerDraw] =
+        Reading::Value(std::numeric_limits<double>::infinity(), kNow);
+  }
+  const std::string body = Body();
+  EXPECT_THAT(body, Not(::testing::ContainsRegex(" ([Nn]a[Nn]|[+-]?[Ii]nf)\n")));
+  EXPECT_THAT(body, Not(HasSubstr("gpu_power_draw_watts")));
+}
+
+/// Family to "type; label, label" as the page has it.
+std::map<std::string, std::string> FamiliesOfPage(const std::string& body) {
+  std::map<std::string, std::string> families;
+  std::istringstream lines(body);
+  const std::regex type_line("# TYPE (\\w+) (\\w+)");
+  const std::regex series_line("(\\w+?)(?:_bucket|_sum|_count)?(?:\\{(.*)\\})? \\S+");
+  const std::regex label("(\\w+)=\"[^\"]*\"");
+  std::smatch match;
+  std::string family;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_match(line, match, type_line)) {
+      family = match[1];
+      families[family] = match[2].str() + ";";
+    } else if (line[0] != '#' && families[family].back() == ';' &&
+               std::regex_match(line, match, series_line)) {
+      const std::string labels = match[2];
+      for (std::sregex_iterator it(labels.begin(), labels.end(), label), end; it != end; ++it) {
+        if ((*it)[1] != "le") families[family] += " " + (*it)[1].str();
+      }
+    }
+  }
+  return families;
+}
+
+/// The same as docs/metrics.md has it: | `name` | type | `label`, `label` | meaning |.
+std::map<std::string, std::string> FamiliesOfDocument() {
+  std::map<std::string, std::string> families;
+  std::istringstream lines(ReadFile(KGS_DOCS "/metrics.md"));
+  const std::regex row(R"(\| `(keda_gpu_scaler_\w+)` \| (\w+) \|([^|]*)\| [^|]+ \|)");
+  const std::regex label("`(\\w+)`");
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (!std::regex_match(line, match, row)) continue;
+    std::string& entry = families[match[1]];
+    EXPECT_EQ(entry, "") << match[1] << " is listed twice";
+    entry = match[2].str() + ";";
+    const std::string labels = match[3];
+    for (std::sregex_iterator it(labels.begin(), labels.end(), label), end; it != end; ++it) {
+      entry += " " + (*it)[1].str();
+    }
+  }
+  return families;
+}
+
+TEST_F(MetricsPageTest, TheDocumentListsEveryFamilyAndNoOther) {
+  FillEverything();
+  EXPECT_EQ(FamiliesOfDocument(), FamiliesOfPage(Body()));
+}
+
+}  // namespace
+}  // namespace kgs::http

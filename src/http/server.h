@@ -27,8 +27,12 @@ class Server {
 using Routes = std::map<std::string, std::function<Page()>>;
 
 /// Listens on \p address ("" for all, IPv4 and IPv6) and \p port (0 for any free one) and serves.
-/// A port that another process listens on is UNAVAILABLE: it is never shared by SO_REUSEPORT.
-/// \p thread_name names the accepting thread. Requests time out after 5 s; bodies are refused.
+/// INVALID_ARGUMENT for an address or port that is none. A port that anybody listens on already is
+/// UNAVAILABLE: it is never shared by SO_REUSEPORT.
+/// \p thread_name names the accepting thread; the two that answer have "-0" and "-1" behind it.
+/// Only GET and HEAD are answered, one request a connection, within 5 s, of which a client that
+/// sends nothing gets 1 s: idle clients cannot keep probes waiting for long. The destructor lets
+/// requests that have arrived be answered and returns within a second.
 absl::StatusOr<std::unique_ptr<Server>> StartServer(const std::string& thread_name,
                                                     const std::string& address, int port,
                                                     Routes routes);
