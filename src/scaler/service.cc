@@ -1,1 +1,157 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "scaler/service.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/log.h"
+#include "decision/node_decision.h"
+#include "scaler/status.h"
+
+namespace kgs::scaler {
+namespace {
+
+using externalscaler::GetMetricSpecResponse;
+using externalscaler::GetMetricsRequest;
+using externalscaler::GetMetricsResponse;
+using externalscaler::IsActiveResponse;
+using externalscaler::ScaledObjectRef;
+using telemetry::Method;
+
+/// So many different warnings are remembered; then all are forgotten and may be said again.
+constexpr size_t kMostWarned = 1024;
+
+void FillSpecs(const trigger::TriggerSpec& spec, GetMetricSpecResponse* response) {
+  externalscaler::MetricSpec* metric = response->add_metricspecs();
+  metric->set_metricname(spec.metric_name);
+  metric->set_targetsize(IntegerTarget(spec.target));
+  metric->set_targetsizefloat(spec.target);
+}
+
+grpc::ServerUnaryReactor* FinishUnary(grpc::CallbackServerContext* context, grpc::Status status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(std::move(status));
+  return reactor;
+}
+
+/// A stream that ends before its first message.
+template <typename Message>
+grpc::ServerWriteReactor<Message>* RefusedStream(const grpc::Status& status) {
+  auto stream = PushStream<Message>::Make([](PushStream<Message>*) {});
+  stream->End(status);
+  return stream.get();
+}
+
+}  // namespace
+
+int64_t IntegerTarget(double target) { return std::max<int64_t>(1, std::llround(target)); }
+
+int64_t IntegerValue(double value, double target) {
+  // Half of what an int64 holds, and exact as a double.
+  constexpr double kMost = 4611686018427387904.0;
+  const double scaled = value * static_cast<double>(IntegerTarget(target)) / target;
+  return std::llround(std::clamp(scaled, 0.0, kMost));
+}
+
+Service::Service(LatestSnapshot latest, ServiceOptions options, const base::Clock& clock,
+                 telemetry::ScalerCounters& counters)
+    : latest_(std::move(latest)),
+      options_(options),
+      clock_(clock),
+      counters_(counters),
+      streams_([this](const trigger::TriggerSpec& spec) { return Activity(spec); },
+               options.streams, clock, counters) {}
+
+absl::StatusOr<trigger::TriggerSpec> Service::Parse(const ScaledObjectRef& object) {
+  const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
+  auto parsed = trigger::ParseTrigger(metadata, options_.unknown_keys);
+  if (!parsed.ok()) return parsed.status();
+  for (const std::string& warning : parsed->warnings) WarnOnce(object, warning);
+  return std::move(parsed->spec);
+}
+
+absl::StatusOr<bool> Service::Activity(const trigger::TriggerSpec& spec) const {
+  const auto snapshot = latest_();
+  return decision::NodeActivity(spec, snapshot.get(), clock_.Now(), options_.max_reading_age);
+}
+
+grpc::Status Service::Finish(Method method, const absl::Status& status) {
+  const auto index = static_cast<size_t>(method);
+  counters_.requests[index].Add();
+  if (!status.ok()) counters_.errors[index].Add();
+  return ToGrpcStatus(status);
+}
+
+void Service::WarnOnce(const ScaledObjectRef& object, const std::string& warning) {
+  const std::string where = object.namespace_() + "/" + object.name();
+  {
+    base::MutexLock lock(warned_mutex_);
+    if (warned_.size() >= kMostWarned) warned_.clear();
+    if (!warned_.insert(where + " " + warning).second) return;
+  }
+  base::LogWarn("trigger metadata", {{"object", where}, {"warning", warning}});
+}
+
+grpc::ServerUnaryReactor* Service::IsActive(grpc::CallbackServerContext* context,
+                                            const ScaledObjectRef* request,
+                                            IsActiveResponse* response) {
+  const auto spec = Parse(*request);
+  absl::Status status = spec.status();
+  if (status.ok()) {
+    const auto active = Activity(*spec);
+    status = active.status();
+    if (active.ok()) response->set_result(*active);
+  }
+  return FinishUnary(context, Finish(Method::kIsActive, status));
+}
+
+grpc::ServerUnaryReactor* Service::GetMetricSpec(grpc::CallbackServerContext* context,
+                                                 const ScaledObjectRef* request,
+                                                 GetMetricSpecResponse* response) {
+  const auto spec = Parse(*request);
+  if (spec.ok()) FillSpecs(*spec, response);
+  return FinishUnary(context, Finish(Method::kGetMetricSpec, spec.status()));
+}
+
+grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* context,
+                                              const GetMetricsRequest* request,
+                                              GetMetricsResponse* response) {
+  const auto spec = Parse(request->scaledobjectref());
+  absl::Status status = spec.status();
+  if (status.ok()) {
+    const auto snapshot = latest_();
+    const auto value =
+        decision::NodeValue(*spec, snapshot.get(), clock_.Now(), options_.max_reading_age);
+    status = value.status();
+    if (value.ok()) {
+      externalscaler::MetricValue* metric = response->add_metricvalues();
+      // With one spec there is no doubt which is meant: whatever name KEDA asked by is answered.
+      metric->set_metricname(request->metricname().empty() ? spec->metric_name
+                                                           : request->metricname());
+      metric->set_metricvalue(IntegerValue(*value, spec->target));
+      metric->set_metricvaluefloat(*value);
+    }
+  }
+  return FinishUnary(context, Finish(Method::kGetMetrics, status));
+}
+
+grpc::ServerWriteReactor<IsActiveResponse>* Service::StreamIsActive(grpc::CallbackServerContext*,
+                                                                    const ScaledObjectRef* request) {
+  const auto spec = Parse(*request);
+  const grpc::Status status = Finish(Method::kStreamIsActive, spec.status());
+  if (!status.ok()) return RefusedStream<IsActiveResponse>(status);
+  return streams_.OpenActivity(*spec);
+}
+
+grpc::ServerWriteReactor<GetMetricSpecResponse>* Service::StreamMetricSpec(
+    grpc::CallbackServerContext*, const ScaledObjectRef* request) {
+  const auto spec = Parse(*request);
+  const grpc::Status status = Finish(Method::kStreamMetricSpec, spec.status());
+  if (!status.ok()) return RefusedStream<GetMetricSpecResponse>(status);
+  GetMetricSpecResponse response;
+  FillSpecs(*spec, &response);
+  return streams_.OpenSpecs(std::move(response));
+}
+
+}  // namespace kgs::scaler

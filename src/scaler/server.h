@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The gRPC server around the service: KEDA's port, grpc.health.v1 and reflection.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "scaler/service.h"
+
+namespace kgs::scaler {
+
+/// The settings of every server of ours, the service aside: \p address and \p port as for
+/// Server::Start, grpc.health.v1, reflection, gRPC's log lines to ours. \p bound_port is set by
+/// BuildAndStart, to 0 where it cannot listen. On its own so that bench/ measures against the same.
+void SetUpServer(grpc::ServerBuilder& builder, const std::string& address, int port,
+                 int* bound_port);
+
+class Server {
+ public:
+  /// Listens on \p address ("" for all, IPv4 and IPv6) and \p port (0 for any free one).
+  /// UNAVAILABLE, saying why, where it cannot: a taken port is never shared by SO_REUSEPORT.
+  /// \p service must outlive the server.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& address, int port,
+                                                       Service& service);
+  ~Server();
+
+  int port() const { return port_; }
+
+  /// What grpc.health.v1 says: \p ready for the server (""), and SERVING for
+  /// externalscaler.ExternalScaler where it is not \p blind as well.
+  void SetHealth(bool ready, bool blind);
+
+  /// Stops accepting and ends every stream with OK; calls under way have until \p patience is over.
+  void Stop(base::Duration patience);
+
+ private:
+  explicit Server(Service& service) : service_(service) {}
+
+  Service& service_;
+  /// Null only where Start fails.
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace kgs::scaler
