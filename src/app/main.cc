@@ -1,1 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "app/main.h"
+
+#include <signal.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/options.h"
+#include "app/standalone.h"
+#include "app/stop_request.h"
+#include "base/log.h"
+#include "cli/ask.h"
+
+namespace kgs::app {
+
+int Main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "ask") {
+    return cli::Ask(std::vector<std::string>(argv + 2, argv + argc));
+  }
+  const ParsedOptions parsed =
+      ParseOptions(argc, argv, [](const char* name) { return std::getenv(name); });
+  if (parsed.exit_status) {
+    std::fputs(parsed.message.c_str(), *parsed.exit_status == 0 ? stdout : stderr);
+    return *parsed.exit_status;
+  }
+  StopRequest::BlockSignals();
+  // A client that went away is an error of one write, not of the process.
+  signal(SIGPIPE, SIG_IGN);
+  base::ConfigureLog(parsed.options.log_level, parsed.options.log_format);
+  return RunStandalone(parsed.options);
+}
+
+}  // namespace kgs::app

@@ -1,1 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "app/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace kgs::app {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+ParsedOptions Parse(std::vector<const char*> arguments,
+                    const std::map<std::string, std::string>& environment = {}) {
+  arguments.insert(arguments.begin(), "keda-gpu-scaler");
+  return ParseOptions(static_cast<int>(arguments.size()), arguments.data(),
+                      [&](const char* name) -> const char* {
+                        const auto found = environment.find(name);
+                        return found == environment.end() ? nullptr : found->second.c_str();
+                      });
+}
+
+std::string Refusal(const ParsedOptions& parsed) {
+  EXPECT_EQ(parsed.exit_status, 2);
+  return parsed.message;
+}
+
+TEST(Options, DefaultsAreThoseOfTheTable) {
+  const ParsedOptions parsed = Parse({});
+  EXPECT_EQ(parsed.exit_status, std::nullopt);
+  // Giving each flag its default by hand changes nothing: the table and the struct agree.
+  std::vector<std::string> given;
+  for (const FlagInfo& flag : Flags()) given.push_back(flag.name + "=" + flag.default_text);
+  std::vector<const char*> arguments;
+  for (const std::string& argument : given) {
+    if (argument.back() != '=') arguments.push_back(argument.c_str());
+  }
+  const ParsedOptions spelled = Parse(arguments);
+  ASSERT_EQ(spelled.exit_status, std::nullopt) << spelled.message;
+  const Options& a = parsed.options;
+  const Options& b = spelled.options;
+  EXPECT_EQ(std::tie(a.port, a.metrics_port, a.probe_port, a.gpu_backend, a.sampling_interval,
+                     a.health_check_interval, a.hang_limit, a.driver_mismatch_grace,
+                     a.stream_max_age, a.unknown_metadata, a.log_level, a.log_format),
+            std::tie(b.port, b.metrics_port, b.probe_port, b.gpu_backend, b.sampling_interval,
+                     b.health_check_interval, b.hang_limit, b.driver_mismatch_grace,
+                     b.stream_max_age, b.unknown_metadata, b.log_level, b.log_format));
+  EXPECT_EQ(a.port, 6000);
+  EXPECT_EQ(a.metrics_port, 9090);
+  EXPECT_EQ(a.probe_port, 8081);
+  EXPECT_EQ(a.sampling_interval, 500ms);
+  EXPECT_EQ(a.gpu_backend, "auto");
+}
+
+TEST(Options, ReadsFlags) {
+  const Options options =
+      Parse({"--port=7000", "--metrics-port", "0", "--probe-port=auto", "--gpu-backend=simulated",
+             "--simulated-gpus=a.yaml", "--sampling-interval=1s", "--unknown-metadata=warn",
+             "--log-level=debug", "--log-format=text"})
+          .options;
+  EXPECT_EQ(options.port, 7000);
+  EXPECT_EQ(options.metrics_port, std::nullopt);
+  EXPECT_EQ(options.probe_port, 0);
+  EXPECT_EQ(options.gpu_backend, "simulated");
+  EXPECT_EQ(options.simulated_gpus, "a.yaml");
+  EXPECT_EQ(options.sampling_interval, 1s);
+  EXPECT_EQ(options.unknown_metadata, trigger::UnknownKeys::kWarn);
+  EXPECT_EQ(options.log_level, base::LogLevel::kDebug);
+  EXPECT_EQ(options.log_format, base::LogFormat::kText);
+}
+
+TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
+  EXPECT_EQ(Parse({}, {{"KGS_PORT", "7000"}}).options.port, 7000);
+  EXPECT_EQ(Parse({"--port", "7001"}, {{"KGS_PORT", "7000"}}).options.port, 7001);
+  for (const FlagInfo& flag : Flags()) {
+    if (flag.name == "--bind-address" || flag.name == "--nvml-library" ||
+        flag.name == "--simulated-gpus") {
+      continue;  // any text is accepted
+    }
+    const std::string message = Refusal(Parse({}, {{flag.environment, "nonsense!"}}));
+    EXPECT_THAT(message, AllOf(HasSubstr(flag.environment), HasSubstr("\"nonsense!\"")));
+  }
+}
+
+TEST(Options, EveryErrorIsListedAtOnce) {
+  const std::string message = Refusal(Parse({"--port=70000", "--sampling-interval=1ms",
+                                             "--gpu-backend=cuda", "--smapling-interval=1s",
+                                             "stray"},
+                                            {{"KGS_LOG_LEVEL", "loud"}}));
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("--port \"70000\": must be a port from 1 to 65535"),
+                    HasSubstr("--sampling-interval \"1ms\": must be a duration from 100ms to 1m"),
+                    HasSubstr("--gpu-backend \"cuda\": must be auto|nvml|simulated"),
+                    HasSubstr("\"--smapling-interval\": no such flag; did you mean "
+                              "--sampling-interval?"),
+                    HasSubstr("\"stray\": not a flag"),
+                    HasSubstr("KGS_LOG_LEVEL \"loud\": must be debug|info|warn|error")));
+}
+
+TEST(Options, BoundsAreChecked) {
+  EXPECT_EQ(Parse({"--sampling-interval=100ms"}).exit_status, std::nullopt);
+  EXPECT_EQ(Parse({"--sampling-interval=60s"}).exit_status, std::nullopt);
+  EXPECT_EQ(Parse({"--sampling-interval=61s"}).exit_status, 2);
+  EXPECT_EQ(Parse({"--sampling-interval=0"}).exit_status, 2);
+  EXPECT_EQ(Parse({"--sampling-interval="}).exit_status, 2);
+  EXPECT_EQ(Parse({"--port=-1"}).exit_status, 2);
+  EXPECT_EQ(Parse({"--port=0x10"}).exit_status, 2);
+}
+
+TEST(Options, TwoListenersOnOnePortAreRefused) {
+  EXPECT_EQ(Refusal(Parse({"--metrics-port=6000"})),
+            "keda-gpu-scaler: --metrics-port 6000: already taken by --port\n");
+  EXPECT_EQ(Parse({"--port=auto", "--metrics-port=auto", "--probe-port=auto"}).exit_status,
+            std::nullopt);
+  EXPECT_EQ(Parse({"--metrics-port=0", "--probe-port=0"}).exit_status, std::nullopt);
+}
+
+TEST(Options, HelpAndVersionGoToTheirOwnExit) {
+  const ParsedOptions help = Parse({"--help"});
+  EXPECT_EQ(help.exit_status, 0);
+  for (const FlagInfo& flag : Flags()) {
+    EXPECT_THAT(help.message, AllOf(HasSubstr(flag.name), HasSubstr(flag.environment)));
+  }
+  const ParsedOptions version = Parse({"--version"});
+  EXPECT_EQ(version.exit_status, 0);
+  EXPECT_THAT(version.message, ::testing::MatchesRegex("keda-gpu-scaler [0-9.]+\n"));
+}
+
+}  // namespace
+}  // namespace kgs::app

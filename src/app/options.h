@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that can be set from outside, with its default in place. Each flag is also an
+// environment variable: --metrics-port is KGS_METRICS_PORT.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "trigger/trigger.h"
+
+namespace kgs::app {
+
+/// A port to listen on: nothing where it is disabled, 0 for any free one.
+using Port = std::optional<int>;
+
+struct Options {
+  int port = 6000;
+  Port metrics_port = 9090;
+  Port probe_port = 8081;
+  /// Empty for all addresses, IPv4 and IPv6.
+  std::string bind_address;
+  std::string gpu_backend = "auto";
+  std::string nvml_library;
+  std::string simulated_gpus;
+  base::Duration sampling_interval = std::chrono::milliseconds(500);
+  base::Duration health_check_interval = std::chrono::seconds(30);
+  base::Duration hang_limit = std::chrono::minutes(5);
+  /// Zero: never exit.
+  base::Duration driver_mismatch_grace = std::chrono::minutes(1);
+  base::Duration stream_max_age = std::chrono::minutes(5);
+  trigger::UnknownKeys unknown_metadata = trigger::UnknownKeys::kRefuse;
+  base::LogLevel log_level = base::LogLevel::kInfo;
+  base::LogFormat log_format = base::LogFormat::kJson;
+};
+
+/// A flag as documents list it.
+struct FlagInfo {
+  std::string name;
+  std::string environment;
+  std::string default_text;
+  std::string help;
+};
+std::vector<FlagInfo> Flags();
+
+struct ParsedOptions {
+  Options options;
+  /// Set where the process should print this and end: help or version (status 0), or every wrong
+  /// flag at once, a line each (status 2).
+  std::string message;
+  std::optional<int> exit_status;
+};
+
+/// \p environment looks up a variable: nullptr where it is not set. A flag wins over its variable.
+ParsedOptions ParseOptions(int argc, const char* const* argv,
+                           const std::function<const char*(const char*)>& environment);
+
+}  // namespace kgs::app
