@@ -1,0 +1,12 @@
+# A thin front of CMake's presets and scripts/; a fresh Debian has no make, the scripts need bash only.
+.PHONY: run build test test-asan test-tsan lint proto bench fuzz clean
+run:        ; ./scripts/run
+build:      ; ./scripts/build release
+test:       ; ./scripts/test
+test-asan:  ; ./scripts/test asan
+test-tsan:  ; ./scripts/test tsan
+lint:       ; ./scripts/lint
+proto:      ; ./scripts/build release kgs_proto
+bench:      ; ./scripts/bench
+fuzz:       ; ./scripts/build fuzz && ./scripts/fuzz build/fuzz
+clean:      ; rm -rf build
