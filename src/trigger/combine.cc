@@ -52,19 +52,15 @@ void CheckShorthand(const Settings& settings, const Shorthand& shorthand,
   }
 }
 
-// The target that comes with the profile, or with no profile, is for its own metric. Percentages
-// share the default target; a profile's was chosen for one metric.
+// The target that comes with the profile, or with no profile, is a number in its metric's unit.
 void CheckTargetFits(const Settings& settings, const Profile& base, const Metric& metric,
                      std::vector<std::string>& errors) {
   if (settings.target_value.given || GivenShorthand(settings) != nullptr) return;
-  if (metric.id == base.metric) return;
-  if (settings.profile.given) {
-    errors.push_back(settings.metric_type.entry.Say() +
-                     " needs targetValue: the profile's target is for another metric");
-  } else if (metric.unit != catalogue::MetricOf(base.metric).unit) {
-    errors.push_back(settings.metric_type.entry.Say() + " needs targetValue: the default target " +
-                     base::FormatNumber(base.target) + " is a percentage");
-  }
+  const std::string_view unit = catalogue::MetricOf(base.metric).unit;
+  if (metric.unit == unit) return;
+  const std::string whose = settings.profile.given ? "the profile's" : "the default";
+  errors.push_back(settings.metric_type.entry.Say() + " needs targetValue: " + whose + " target " +
+                   base::FormatNumber(base.target) + " is in " + std::string(unit));
 }
 
 // A threshold above 0 is a number in the unit of the profile's metric; 0 means "any load" in every

@@ -191,17 +191,14 @@ TEST(TriggerErrorsTest, ATargetIsNeverGuessed) {
   for (const std::string metric : {"memory_used_mib", "temperature", "power_draw"}) {
     cases.push_back(
         {{{"metricType", metric}, {"activationThreshold", "1"}},
-         "metricType \"" + metric + "\" needs targetValue: the default target 80 is a percentage"});
-  }
-  for (const std::string metric : {"gpu_utilization", "memory_utilization", "temperature"}) {
+         "metricType \"" + metric + "\" needs targetValue: the default target 80 is in percent"});
     cases.push_back(
-        {{{"profile", "vllm-inference"}, {"metricType", metric}, {"activationThreshold", "1"}},
-         "metricType \"" + metric +
-             "\" needs targetValue: the profile's target is for another metric"});
+        {{{"profile", "batch"}, {"metricType", metric}, {"activationThreshold", "1"}},
+         "metricType \"" + metric + "\" needs targetValue: the profile's target 70 is in percent"});
   }
-  cases.push_back({{{"profileFromEnv", "training"}, {"metricTypeFromEnv", "memory_used_percent"}},
+  cases.push_back({{{"profileFromEnv", "training"}, {"metricTypeFromEnv", "temperature"}},
                    "metricTypeFromEnv (value from the environment, not shown) needs targetValue: "
-                   "the profile's target is for another metric"});
+                   "the profile's target 90 is in percent"});
   ExpectErrors(cases);
 }
 
@@ -211,8 +208,8 @@ TEST(TriggerErrorsTest, AThresholdOfAnotherUnitIsNeverGuessed) {
        "metricType \"power_draw\" needs activationThreshold: the profile's threshold is in "
        "another unit"},
       {{{"profile", "batch"}, {"metricType", "memory_used_mib"}},
-       "metricType \"memory_used_mib\" needs targetValue: the profile's target is for another "
-       "metric; metricType \"memory_used_mib\" needs activationThreshold: the profile's threshold "
+       "metricType \"memory_used_mib\" needs targetValue: the profile's target 70 is in percent; "
+       "metricType \"memory_used_mib\" needs activationThreshold: the profile's threshold "
        "is in another unit"},
   });
 }
@@ -245,7 +242,7 @@ TEST(TriggerErrorsTest, AllErrorsAreListedCausesFirst) {
             "pollIntervalSeconds \"0\": must be an integer from 1 to 86400; "
             "unknown key \"agregation\" (did you mean \"aggregation\"?); "
             "tlsClientKey belongs in a TriggerAuthentication, not in trigger metadata; "
-            "metricType \"temperature\" needs targetValue: the default target 80 is a percentage");
+            "metricType \"temperature\" needs targetValue: the default target 80 is in percent");
 }
 
 TEST(TriggerErrorsTest, ErrorsThatDoNotFitAreCounted) {

@@ -4,15 +4,12 @@
 //
 // Keys are exact in case and are listed in keys.cc; docs/configuration.md describes them. They go
 // together so, and what would have to be guessed is refused:
-// - An explicit key overrides a shorthand (targetGpuUtilization, targetMemoryUtilization: metric
-// and
+// - An explicit key overrides a shorthand (targetGpuUtilization, targetMemoryUtilization: metric and
 //   target at once), which overrides the profile, which overrides the defaults. A shorthand beside
 //   another, beside a different metricType or beside a different targetValue is refused.
-// - A profile's target is for the profile's metric: a different metricType needs targetValue. The
-//   default target is a percentage: without a profile, a metricType of another unit needs it too.
-// - A profile's activation threshold above 0 is in the unit of the profile's metric: a metricType
-// of
-//   another unit needs activationThreshold. 0, the default, means any reading above 0 in all units.
+// - A target and an activation threshold above 0 that come with the profile, or without one by
+//   default, are in the unit of the metric that comes with them: a metricType of another unit needs
+//   its own. A threshold of 0 means any reading above 0 in all units.
 // - A key given as <key>FromEnv is the key itself, except that its value is never shown. Both forms
 //   at once are refused.
 // - Keys that KEDA reads itself (scalerAddress, ...) are ignored. Parameters of a

@@ -121,6 +121,14 @@ TEST(TriggerTest, PercentagesShareTheDefaultTarget) {
     EXPECT_EQ(Accepted({{"metricType", metric}}).target, 80) << metric;
 }
 
+TEST(TriggerTest, APercentageInPlaceOfTheProfilesKeepsItsTarget) {
+  const TriggerSpec spec =
+      Accepted({{"profile", "tgi-inference"}, {"metricType", "gpu_utilization"}});
+  EXPECT_EQ(spec.metric, model::MetricId::kGpuUtilization);
+  EXPECT_EQ(spec.target, 75);
+  EXPECT_EQ(spec.activation_threshold, 5);
+}
+
 TEST(TriggerTest, ProfilesThresholdStaysForAnotherMetricOfItsUnit) {
   const TriggerSpec spec = Accepted(
       {{"profile", "vllm-inference"}, {"metricType", "gpu_utilization"}, {"targetValue", "70"}});
