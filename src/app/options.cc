@@ -134,8 +134,8 @@ const std::vector<FlagRow>& Rows() {
        ReadDuration(&Options::stream_max_age, seconds(10), hours(24))},
       {"unknown-metadata", "refuse",
        "What to do with metadata keys of a newer version: refuse, or warn and go on",
-       ReadChoice(&Options::unknown_metadata,
-                  {{"refuse", trigger::UnknownKeys::kRefuse}, {"warn", trigger::UnknownKeys::kWarn}})},
+       ReadChoice(&Options::unknown_metadata, {{"refuse", trigger::UnknownKeys::kRefuse},
+                                               {"warn", trigger::UnknownKeys::kWarn}})},
       {"log-level", "info", "debug, info, warn or error",
        ReadChoice(&Options::log_level, {{"debug", base::LogLevel::kDebug},
                                         {"info", base::LogLevel::kInfo},
@@ -193,17 +193,18 @@ ParsedOptions Refused(const std::vector<std::string>& errors) {
 std::vector<FlagInfo> Flags() {
   std::vector<FlagInfo> flags;
   for (const FlagRow& row : Rows()) {
-    flags.push_back({"--" + std::string(row.name), EnvironmentName(row.name), row.default_text,
-                     row.help});
+    flags.push_back(
+        {"--" + std::string(row.name), EnvironmentName(row.name), row.default_text, row.help});
   }
   return flags;
 }
 
 ParsedOptions ParseOptions(int argc, const char* const* argv,
                            const std::function<const char*(const char*)>& environment) {
-  CLI::App cli("GPU scaling signals for KEDA: answers KEDA's external scaler protocol from the GPUs "
-               "of this node.",
-               "keda-gpu-scaler");
+  CLI::App cli(
+      "GPU scaling signals for KEDA: answers KEDA's external scaler protocol from the GPUs "
+      "of this node.",
+      "keda-gpu-scaler");
   cli.footer("Another command: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...], see ask --help.");
   cli.allow_extras();
   cli.set_version_flag("--version", "keda-gpu-scaler " + std::string(base::Version()));

@@ -86,10 +86,10 @@ TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
 }
 
 TEST(Options, EveryErrorIsListedAtOnce) {
-  const std::string message = Refusal(Parse({"--port=70000", "--sampling-interval=1ms",
-                                             "--gpu-backend=cuda", "--smapling-interval=1s",
-                                             "stray"},
-                                            {{"KGS_LOG_LEVEL", "loud"}}));
+  const std::string message =
+      Refusal(Parse({"--port=70000", "--sampling-interval=1ms", "--gpu-backend=cuda",
+                     "--smapling-interval=1s", "stray"},
+                    {{"KGS_LOG_LEVEL", "loud"}}));
   EXPECT_THAT(message,
               AllOf(HasSubstr("--port \"70000\": must be a port from 1 to 65535"),
                     HasSubstr("--sampling-interval \"1ms\": must be a duration from 100ms to 1m"),

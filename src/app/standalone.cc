@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/standalone.h"
 
-
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -115,12 +114,13 @@ absl::Status Standalone::Start() {
   const auto port_text = [](const auto& server) {
     return server != nullptr ? std::to_string(server->port()) : std::string("disabled");
   };
-  base::LogInfo("serving", {{"version", std::string(base::Version())},
-                            {"port", port_text(server_)},
-                            {"metrics_port", port_text(metrics_server_)},
-                            {"probe_port", port_text(probe_server_)},
-                            {"gpu_backend", options_.gpu_backend},
-                            {"sampling_interval", base::FormatDuration(options_.sampling_interval)}});
+  base::LogInfo("serving",
+                {{"version", std::string(base::Version())},
+                 {"port", port_text(server_)},
+                 {"metrics_port", port_text(metrics_server_)},
+                 {"probe_port", port_text(probe_server_)},
+                 {"gpu_backend", options_.gpu_backend},
+                 {"sampling_interval", base::FormatDuration(options_.sampling_interval)}});
   return absl::OkStatus();
 }
 

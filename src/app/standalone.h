@@ -7,9 +7,9 @@
 
 namespace kgs::app {
 
-/// Runs until SIGTERM or SIGINT, which must be blocked in the calling thread before any other thread
-/// starts. Returns the exit status. Does not return, but ends the process with that status, when a
-/// driver call is stuck: its thread cannot be ended and uses what would be torn down.
+/// Runs until SIGTERM or SIGINT, which must be blocked in the calling thread before any other
+/// thread starts. Returns the exit status. Does not return, but ends the process with that status,
+/// when a driver call is stuck: its thread cannot be ended and uses what would be torn down.
 int RunStandalone(const Options& options);
 
 }  // namespace kgs::app

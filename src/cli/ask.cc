@@ -18,7 +18,8 @@ using externalscaler::ExternalScaler;
 
 constexpr char kUsage[] =
     "usage: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...]\n"
-    "Asks a running scaler (default localhost:6000) as KEDA does, with the trigger metadata given.\n"
+    "Asks a running scaler (default localhost:6000) as KEDA does, with the trigger metadata "
+    "given.\n"
     "Example: keda-gpu-scaler ask localhost:6000 profile=vllm-inference gpuIndex=0\n";
 
 constexpr auto kDeadline = std::chrono::seconds(5);

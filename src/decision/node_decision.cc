@@ -90,10 +90,10 @@ absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(int index, const NodeS
     for (const GpuSnapshot& gpu : snapshot.gpus) {
       indices.push_back(std::to_string(gpu.identity.index));
     }
-    return absl::UnavailableError(
-        base::Truncate("gpuIndex " + std::to_string(index) +
-                           ": no such GPU on this node; it has GPU " + base::JoinWithAnd(indices),
-                       kLongestMessage));
+    return absl::UnavailableError(base::Truncate("gpuIndex " + std::to_string(index) +
+                                                     ": no such GPU on this node; it has GPU " +
+                                                     base::JoinWithAnd(indices),
+                                                 kLongestMessage));
   }
   return selected;
 }
@@ -122,9 +122,8 @@ absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec, const NodeSna
                                  SteadyTime now, Duration max_reading_age) {
   if (snapshot == nullptr) return absl::UnavailableError("no GPU has been sampled yet");
   if (snapshot->gpus.empty()) return absl::UnavailableError(NoGpuText(*snapshot));
-  const auto selected = spec.gpu_index == trigger::kAllGpus
-                            ? SelectAll(*snapshot)
-                            : SelectOne(spec.gpu_index, *snapshot);
+  const auto selected = spec.gpu_index == trigger::kAllGpus ? SelectAll(*snapshot)
+                                                            : SelectOne(spec.gpu_index, *snapshot);
   if (!selected.ok()) return selected.status();
 
   std::vector<double> values;
@@ -139,7 +138,8 @@ absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec, const NodeSna
   }
   if (!problems.empty()) {
     const std::string metric(catalogue::MetricOf(spec.metric).name);
-    return absl::UnavailableError(Summary("no fresh " + metric + " of every selected GPU", problems));
+    return absl::UnavailableError(
+        Summary("no fresh " + metric + " of every selected GPU", problems));
   }
   // KEDA reads a negative number as 0 (a temperature may be one).
   return std::max(0.0, catalogue::Aggregate(spec.aggregation, values));

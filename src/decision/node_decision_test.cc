@@ -14,8 +14,8 @@ using base::SteadyTime;
 using catalogue::Aggregation;
 using model::DeviceState;
 using model::GpuSnapshot;
-using model::Missing;
 using model::MetricId;
+using model::Missing;
 using model::NodeSnapshot;
 using model::Reading;
 using ::testing::AllOf;
@@ -202,7 +202,9 @@ TEST(WhyBlind, IsEmptyWhileOneGpuHasAFreshReading) {
 
 TEST(NodeValue, RandomNodesNeverTurnTroubleIntoANumber) {
   std::mt19937 random(20261124);
-  const auto draw = [&](int below) { return static_cast<int>(random() % static_cast<unsigned>(below)); };
+  const auto draw = [&](int below) {
+    return static_cast<int>(random() % static_cast<unsigned>(below));
+  };
   int values = 0;
   int errors = 0;
   for (int round = 0; round < 20000; ++round) {

@@ -24,14 +24,14 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  /// False, and nothing done, while an earlier task is still running. \p done is called on the lane's
-  /// thread when \p task has returned and the lane is no longer busy.
+  /// False, and nothing done, while an earlier task is still running. \p done is called on the
+  /// lane's thread when \p task has returned and the lane is no longer busy.
   bool TryRun(std::function<void()> task, std::function<void()> done = nullptr);
   bool busy() const;
   const std::string& name() const { return name_; }
 
-  /// Ends the thread when its task is done, waiting until \p deadline at the latest. False: the task
-  /// is stuck and its thread is left behind. No TryRun afterwards.
+  /// Ends the thread when its task is done, waiting until \p deadline at the latest. False: the
+  /// task is stuck and its thread is left behind. No TryRun afterwards.
   bool StopUntil(base::SteadyTime deadline);
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Samples every GPU of the node on a fixed beat and publishes what it saw as one immutable snapshot.
+// Samples every GPU of the node on a fixed beat and publishes what it saw as one immutable
+// snapshot.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +22,14 @@ namespace kgs::sampling {
 struct SamplerOptions {
   base::Duration interval = std::chrono::milliseconds(500);
   /// /healthz calls a lane stuck whose driver call has not returned for so long. Long, because a
-  /// restart seldom frees a hung driver and makes KEDA see a refused connection instead of a reason.
+  /// restart seldom frees a hung driver and makes KEDA see a refused connection instead of a
+  /// reason.
   base::Duration lane_stuck_after = std::chrono::minutes(5);
   SourceOptions source;
 };
 
-/// Owns all calls into drivers. Latest() and Health() may be called from any thread; they never wait
-/// for a driver.
+/// Owns all calls into drivers. Latest() and Health() may be called from any thread; they never
+/// wait for a driver.
 class Sampler {
  public:
   /// \p on_snapshot is called on the sampler's thread after each publication and must not block.
@@ -40,7 +42,8 @@ class Sampler {
   /// Starts the beat on a thread of its own. Until then RunRound may be called by hand.
   void Start();
   /// Ends the beat and closes the drivers, giving calls under way \p patience. False: one is stuck,
-  /// its thread is left behind, and the process must end without tearing down what that thread uses.
+  /// its thread is left behind, and the process must end without tearing down what that thread
+  /// uses.
   bool Stop(base::Duration patience);
 
   /// One round over all sources, then a publication. Returns within about a second whatever the

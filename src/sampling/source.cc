@@ -22,7 +22,8 @@ Readings Merge(const Readings& last, Readings fresh) {
   for (size_t i = 0; i < model::kMetricCount; ++i) {
     const auto metric = static_cast<model::MetricId>(i);
     Reading& reading = fresh[metric];
-    if (!reading.has_value() && reading.reason() == Missing::kNotReady && last[metric].has_value()) {
+    if (!reading.has_value() && reading.reason() == Missing::kNotReady &&
+        last[metric].has_value()) {
       reading = last[metric];
     }
   }
@@ -44,6 +45,11 @@ bool AnyValue(const Readings& readings) {
 
 std::string NameOf(const model::GpuIdentity& gpu) {
   return "GPU " + std::to_string(gpu.index) + (gpu.uuid.empty() ? "" : " (" + gpu.uuid + ")");
+}
+
+void LogUnreadable(const model::GpuIdentity& gpu, DeviceState state, const std::string& reason) {
+  base::LogWarn(state == DeviceState::kLost ? "GPU is lost" : "GPU may not be opened",
+                {{"gpu", NameOf(gpu)}, {"reason", reason}});
 }
 
 }  // namespace
@@ -73,9 +79,8 @@ void Source::BeginRound() {
 }
 
 bool Source::AllLanesIdle() const {
-  return !session_lane_.busy() &&
-         std::none_of(device_lanes_.begin(), device_lanes_.end(),
-                      [](const auto& lane) { return lane->busy(); });
+  return !session_lane_.busy() && std::none_of(device_lanes_.begin(), device_lanes_.end(),
+                                               [](const auto& lane) { return lane->busy(); });
 }
 
 void Source::PostOpen() {
@@ -169,26 +174,33 @@ bool Source::TakeOpenResult() {
     opened.swap(opening_board_->opened);
   }
   if (!opened) return false;
-  const SteadyTime now = clock_.Now();
   next_open_.reset();
   if (!opened->ok()) {
-    const std::string problem(opened->status().message());
-    if (problem != problem_) {
-      base::LogWarn("GPU driver is not open", {{"backend", std::string(backend_->name())},
-                                               {"reason", problem}});
-    }
-    problem_ = problem;
-    needs_new_process_ =
-        opened->status().GetPayload(std::string(gpu::kNeedsNewProcessPayload)).has_value();
-    if (!closed_since_) closed_since_ = now;
-    next_open_ = now + backoff_.Next();
-    phase_ = Phase::kClosed;
-    // What was read through the driver that is now closed is not served on.
-    base::MutexLock lock(board_->mutex);
-    for (Board::Slot& slot : board_->slots) slot.readings = AllAbsent(problem_);
-    return false;
+    OpenFailed(opened->status());
+  } else {
+    OpenSucceeded(*std::move(*opened));
   }
-  gpu::Session session = *std::move(*opened);
+  return phase_ == Phase::kOpen;
+}
+
+void Source::OpenFailed(const absl::Status& error) {
+  const std::string problem(error.message());
+  if (problem != problem_) {
+    base::LogWarn("GPU driver is not open",
+                  {{"backend", std::string(backend_->name())}, {"reason", problem}});
+  }
+  const SteadyTime now = clock_.Now();
+  problem_ = problem;
+  needs_new_process_ = error.GetPayload(std::string(gpu::kNeedsNewProcessPayload)).has_value();
+  if (!closed_since_) closed_since_ = now;
+  next_open_ = now + backoff_.Next();
+  phase_ = Phase::kClosed;
+  // What was read through the driver that is now closed is not served on.
+  base::MutexLock lock(board_->mutex);
+  for (Board::Slot& slot : board_->slots) slot.readings = AllAbsent(problem_);
+}
+
+void Source::OpenSucceeded(gpu::Session session) {
   counters_.driver_opens.Add();
   base::LogInfo("GPU driver is open", {{"backend", std::string(backend_->name())},
                                        {"driver_version", session.driver_version},
@@ -199,14 +211,22 @@ bool Source::TakeOpenResult() {
   closed_since_.reset();
   barren_rounds_ = 0;
   phase_ = Phase::kOpen;
-  gpus_.clear();
+
+  const std::map<std::string, Board::Slot> last = SlotsByUuid();
   std::vector<Board::Slot> slots;
+  gpus_.clear();
   for (gpu::DeviceListing& listing : session.devices) {
+    Board::Slot slot{listing.state, listing.state_reason, {}};
+    const auto known = last.find(listing.identity.uuid);
+    const bool news = known == last.end() || known->second.state != listing.state;
     if (listing.state != DeviceState::kPresent) {
-      base::LogWarn("GPU cannot be read", {{"gpu", NameOf(listing.identity)},
-                                           {"reason", listing.state_reason}});
+      if (news) LogUnreadable(listing.identity, listing.state, listing.state_reason);
+    } else if (known != last.end()) {
+      if (news) base::LogInfo("GPU is back", {{"gpu", NameOf(listing.identity)}});
+      // Served until it is stale: a reopen for one GPU's sake leaves no gap in the others.
+      slot.readings = known->second.readings;
     }
-    slots.push_back({listing.state, listing.state_reason, {}});
+    slots.push_back(std::move(slot));
     gpus_.push_back({std::move(listing), std::nullopt, ""});
   }
   while (device_lanes_.size() < gpus_.size()) {
@@ -216,7 +236,16 @@ bool Source::TakeOpenResult() {
   board_ = std::exchange(opening_board_, nullptr);
   base::MutexLock lock(board_->mutex);
   board_->slots = std::move(slots);
-  return true;
+}
+
+std::map<std::string, Source::Board::Slot> Source::SlotsByUuid() const {
+  std::map<std::string, Board::Slot> slots;
+  base::MutexLock lock(board_->mutex);
+  for (size_t i = 0; i < gpus_.size(); ++i) {
+    const std::string& uuid = gpus_[i].listing.identity.uuid;
+    if (!uuid.empty()) slots[uuid] = board_->slots[i];
+  }
+  return slots;
 }
 
 void Source::TakeReadings() {
@@ -224,20 +253,31 @@ void Source::TakeReadings() {
   bool lost = false;
   bool any_value = false;
   bool any_device = false;
+  struct Change {
+    model::GpuIdentity gpu;
+    DeviceState state;
+    std::string reason;
+  };
+  std::vector<Change> changes;
   {
     base::MutexLock lock(board_->mutex);
     broken = std::exchange(board_->session_broken, false);
     for (size_t i = 0; i < gpus_.size(); ++i) {
       const Board::Slot& slot = board_->slots[i];
       gpu::DeviceListing& listing = gpus_[i].listing;
-      if (slot.state != listing.state) {
-        base::LogWarn(slot.state == DeviceState::kLost ? "GPU is lost" : "GPU changed state",
-                      {{"gpu", NameOf(listing.identity)}, {"reason", slot.state_reason}});
-        listing.state = slot.state;
+      if (std::exchange(listing.state, slot.state) != slot.state) {
+        changes.push_back({listing.identity, slot.state, slot.state_reason});
       }
-      lost |= slot.state == DeviceState::kLost;
+      lost |= slot.state == DeviceState::kLost && listing.listed;
       any_device |= slot.state == DeviceState::kPresent;
       any_value |= AnyValue(slot.readings);
+    }
+  }
+  for (const Change& change : changes) {
+    if (change.state == DeviceState::kPresent) {
+      base::LogInfo("GPU is back", {{"gpu", NameOf(change.gpu)}});
+    } else {
+      LogUnreadable(change.gpu, change.state, change.reason);
     }
   }
   barren_rounds_ = any_device && !any_value ? barren_rounds_ + 1 : 0;
@@ -294,7 +334,8 @@ model::SourceHealth Source::Health() const {
   model::SourceHealth health;
   health.backend = std::string(backend_->name());
   // While a reopen is under way the last session's readings are still served until they are stale.
-  health.open = phase_ == Phase::kOpen || (phase_ == Phase::kOpening && !closed_since_ && !gpus_.empty());
+  health.open =
+      phase_ == Phase::kOpen || (phase_ == Phase::kOpening && !closed_since_ && !gpus_.empty());
   health.problem = problem_.empty() && !health.open ? "the driver is being opened" : problem_;
   if (!hung_session_call_.empty()) health.problem = hung_session_call_ + " has not returned";
   health.driver_version = driver_version_;
@@ -334,7 +375,8 @@ bool Source::StopUntil(SteadyTime deadline) {
   bool all = true;
   for (const auto& lane : device_lanes_) all &= lane->StopUntil(deadline);
   // A driver that a stuck call is still in cannot be closed.
-  if (all && !session_lane_.busy()) session_lane_.TryRun([backend = backend_] { backend->Close(); });
+  if (all && !session_lane_.busy())
+    session_lane_.TryRun([backend = backend_] { backend->Close(); });
   return session_lane_.StopUntil(deadline) && all;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,7 +47,8 @@ struct LaneStatus {
 /// stops neither the round nor the other GPUs.
 class Source {
  public:
-  /// \p clock and \p counters must outlive every lane, a stuck one too: in the program, the process.
+  /// \p clock and \p counters must outlive every lane, a stuck one too: in the program, the
+  /// process.
   Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock, SourceOptions options,
          telemetry::SamplingCounters& counters);
 
@@ -69,8 +71,8 @@ class Source {
  private:
   enum class Phase { kClosed, kOpening, kOpen };
 
-  /// What lanes write and the sampler reads. One a session: a lane that returns late from an earlier
-  /// session writes into that one's board, which nobody reads any more.
+  /// What lanes write and the sampler reads. One a session: a lane that returns late from an
+  /// earlier session writes into that one's board, which nobody reads any more.
   struct Board {
     struct Slot {
       model::DeviceState state = model::DeviceState::kPresent;
@@ -105,7 +107,11 @@ class Source {
   /// Counts a task of \p round as done. On the lane's thread.
   static void TaskDone(Board& board, uint64_t round);
   void WantReopen(const std::string& why);
+  /// True when the driver has just been opened.
   bool TakeOpenResult();
+  void OpenFailed(const absl::Status& error);
+  void OpenSucceeded(gpu::Session session);
+  std::map<std::string, Board::Slot> SlotsByUuid() const;
   void TakeReadings();
   void WatchLanes();
   /// The call that \p lane hangs in, or empty. Logs when a hang begins and when it ends.

@@ -50,7 +50,9 @@ class SourceTest : public ::testing::Test {
     ASSERT_TRUE(Round());
     Round();
   }
-  Reading Utilization(size_t gpu) { return source_.Gpus().at(gpu).readings[MetricId::kGpuUtilization]; }
+  Reading Utilization(size_t gpu) {
+    return source_.Gpus().at(gpu).readings[MetricId::kGpuUtilization];
+  }
 
   const std::shared_ptr<FakeDriver> driver_ = std::make_shared<FakeDriver>();
   FakeClock clock_;
@@ -140,8 +142,8 @@ TEST_F(SourceTest, TheLastValueStandsInWhileTheDriverHasNoSampleAndKeepsItsTime)
 TEST_F(SourceTest, ALostGpuIsFoundByReopening) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
   OpenAndRead();
-  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 11},
-                    {.uuid = "GPU-b", .state = DeviceState::kLost}});
+  driver_->SetGpus(
+      {{.uuid = "GPU-a", .utilization = 11}, {.uuid = "GPU-b", .state = DeviceState::kLost}});
   Round();
   EXPECT_EQ(source_.Gpus()[1].state, DeviceState::kLost);
   EXPECT_EQ(source_.Gpus()[1].state_reason, "fakeRead: GPU is lost");
@@ -174,6 +176,16 @@ TEST_F(SourceTest, AGpuThatComesBackByItselfNeedsNoReopen) {
   EXPECT_EQ(Utilization(0).value(), 20);
 }
 
+TEST_F(SourceTest, AGpuThatIsNoLongerListedIsNotLookedForByReopening) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10},
+                    {.uuid = "GPU-b", .state = DeviceState::kLost, .listed = false}});
+  OpenAndRead();
+  EXPECT_EQ(source_.Gpus()[1].state, DeviceState::kLost);
+  clock_.Advance(1h);
+  Round();
+  EXPECT_EQ(driver_->opens(), 1);
+}
+
 TEST_F(SourceTest, AChangedGpuCountReopens) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
   OpenAndRead();
@@ -194,6 +206,24 @@ TEST_F(SourceTest, ABrokenSessionIsReopened) {
   OpenAndRead();
   EXPECT_EQ(driver_->opens(), 2);
   EXPECT_EQ(Utilization(0).value(), 20);
+}
+
+TEST_F(SourceTest, AReopenLeavesNoGapInTheReadings) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  OpenAndRead();
+  const base::SteadyTime taken = clock_.Now();
+  driver_->BreakSession();
+  Round();
+  // The other order: a reading belongs to a UUID, not to an index.
+  driver_->SetGpus({{.uuid = "GPU-b", .utilization = 21}, {.uuid = "GPU-a", .utilization = 11}});
+  clock_.Advance(1s);
+  EXPECT_TRUE(Round());
+  EXPECT_EQ(source_.Gpus()[0].identity.uuid, "GPU-b");
+  EXPECT_EQ(Utilization(0).value(), 20);
+  EXPECT_EQ(Utilization(1).value(), 10);
+  EXPECT_EQ(Utilization(1).taken(), taken) << "with its own time";
+  Round();
+  EXPECT_EQ(Utilization(0).value(), 21);
 }
 
 TEST_F(SourceTest, AFailedReopenServesNothingOn) {

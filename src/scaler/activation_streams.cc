@@ -40,7 +40,6 @@ grpc::Status ActivationStreams::MayOpen() const {
 ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(
     const trigger::TriggerSpec& spec) {
   auto stream = ActivityStream::Make([this](ActivityStream* done) { Remove(done); });
-  counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   grpc::Status refused;
   {
     base::MutexLock lock(mutex_);
@@ -48,6 +47,7 @@ ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(
     if (refused.ok()) {
       activities_[stream.get()] = std::make_shared<Activity>(stream, spec, clock_.Now());
     }
+    counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   }
   if (!refused.ok()) {
     stream->End(refused);
@@ -60,12 +60,12 @@ ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(
 ActivationStreams::SpecStream* ActivationStreams::OpenSpecs(
     externalscaler::GetMetricSpecResponse specs) {
   auto stream = SpecStream::Make([this](SpecStream* done) { Remove(done); });
-  counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   grpc::Status refused;
   {
     base::MutexLock lock(mutex_);
     refused = MayOpen();
     if (refused.ok()) specs_[stream.get()] = {stream, clock_.Now()};
+    counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   }
   if (refused.ok()) {
     stream->Send(std::move(specs));

@@ -59,9 +59,8 @@ class ActivationStreamsTest : public ::testing::Test {
     auto server = Server::Start("127.0.0.1", 0, service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    stub_ = ExternalScaler::NewStub(
-        grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
-                            grpc::InsecureChannelCredentials()));
+    stub_ = ExternalScaler::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials()));
   }
 
   void Publish(double utilization) {

@@ -23,6 +23,7 @@ class PushStream final : public grpc::ServerWriteReactor<Message> {
   /// \p on_done is called once, on a gRPC thread, when nothing more can be sent.
   static std::shared_ptr<PushStream> Make(std::function<void(PushStream*)> on_done) {
     auto stream = std::shared_ptr<PushStream>(new PushStream(std::move(on_done)));
+    base::MutexLock lock(stream->mutex_);
     stream->self_ = stream;
     return stream;
   }
@@ -84,18 +85,22 @@ class PushStream final : public grpc::ServerWriteReactor<Message> {
   void OnCancel() override { End(grpc::Status(grpc::StatusCode::CANCELLED, "cancelled")); }
 
   void OnDone() override {
-    on_done_(this);
     // The last reference may be this one.
-    const std::shared_ptr<PushStream> self = std::move(self_);
+    std::shared_ptr<PushStream> self;
+    {
+      base::MutexLock lock(mutex_);
+      self = std::move(self_);
+    }
+    on_done_(this);
   }
 
  private:
   explicit PushStream(std::function<void(PushStream*)> on_done) : on_done_(std::move(on_done)) {}
 
   const std::function<void(PushStream*)> on_done_;
-  /// Set before gRPC knows the stream, cleared by OnDone.
-  std::shared_ptr<PushStream> self_;
   base::Mutex mutex_;
+  /// Set before gRPC knows the stream, cleared by OnDone.
+  std::shared_ptr<PushStream> self_ KGS_GUARDED_BY(mutex_);
   bool writing_ KGS_GUARDED_BY(mutex_) = false;
   bool finished_ KGS_GUARDED_BY(mutex_) = false;
   /// The status to end with once the write under way is done.

@@ -16,6 +16,8 @@
 namespace kgs::scaler {
 namespace {
 
+constexpr char kWholeServer[] = "";
+
 /// gRPC's own lines go where ours go; what it calls an error is for us a detail, told in our words.
 void LogGrpcLine(gpr_log_func_args* line) { base::LogDebug(line->message, {{"file", line->file}}); }
 
@@ -88,9 +90,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
 Server::~Server() { Stop(base::Duration::zero()); }
 
 void Server::SetHealth(bool ready, bool blind) {
-  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  health->SetServingStatus("", ready);
-  health->SetServingStatus(externalscaler::ExternalScaler::service_full_name(), ready && !blind);
+  base::MutexLock lock(health_mutex_);
+  SetServing(kWholeServer, ready);
+  SetServing(externalscaler::ExternalScaler::service_full_name(), ready && !blind);
+}
+
+void Server::SetServing(const std::string& name, bool serving) {
+  const auto known = serving_.find(name);
+  if (known != serving_.end() && known->second == serving) return;
+  serving_[name] = serving;
+  server_->GetHealthCheckService()->SetServingStatus(name, serving);
 }
 
 void Server::Stop(base::Duration patience) {

@@ -7,10 +7,12 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "scaler/service.h"
 
 namespace kgs::scaler {
@@ -33,7 +35,8 @@ class Server {
   int port() const { return port_; }
 
   /// What grpc.health.v1 says: \p ready for the server (""), and SERVING for
-  /// externalscaler.ExternalScaler where it is not \p blind as well.
+  /// externalscaler.ExternalScaler where it is not \p blind as well. Watchers are told of changes
+  /// only. Any thread.
   void SetHealth(bool ready, bool blind);
 
   /// Stops accepting and ends every stream with OK; calls under way have until \p patience is over.
@@ -42,10 +45,15 @@ class Server {
  private:
   explicit Server(Service& service) : service_(service) {}
 
+  void SetServing(const std::string& name, bool serving) KGS_REQUIRES(health_mutex_);
+
   Service& service_;
   /// Null only where Start fails.
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
+  base::Mutex health_mutex_;
+  /// What gRPC was last told, by service name.
+  std::map<std::string, bool> serving_ KGS_GUARDED_BY(health_mutex_);
 };
 
 }  // namespace kgs::scaler

@@ -60,8 +60,8 @@ Service::Service(LatestSnapshot latest, ServiceOptions options, const base::Cloc
       options_(options),
       clock_(clock),
       counters_(counters),
-      streams_([this](const trigger::TriggerSpec& spec) { return Activity(spec); },
-               options.streams, clock, counters) {}
+      streams_([this](const trigger::TriggerSpec& spec) { return Activity(spec); }, options.streams,
+               clock, counters) {}
 
 absl::StatusOr<trigger::TriggerSpec> Service::Parse(const ScaledObjectRef& object) {
   const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
@@ -136,8 +136,8 @@ grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* conte
   return FinishUnary(context, Finish(Method::kGetMetrics, status));
 }
 
-grpc::ServerWriteReactor<IsActiveResponse>* Service::StreamIsActive(grpc::CallbackServerContext*,
-                                                                    const ScaledObjectRef* request) {
+grpc::ServerWriteReactor<IsActiveResponse>* Service::StreamIsActive(
+    grpc::CallbackServerContext*, const ScaledObjectRef* request) {
   const auto spec = Parse(*request);
   const grpc::Status status = Finish(Method::kStreamIsActive, spec.status());
   if (!status.ok()) return RefusedStream<IsActiveResponse>(status);

@@ -41,9 +41,9 @@ class Service final : public externalscaler::ExternalScaler::CallbackService {
   grpc::ServerWriteReactor<externalscaler::IsActiveResponse>* StreamIsActive(
       grpc::CallbackServerContext* context,
       const externalscaler::ScaledObjectRef* request) override;
-  grpc::ServerUnaryReactor* GetMetricSpec(
-      grpc::CallbackServerContext* context, const externalscaler::ScaledObjectRef* request,
-      externalscaler::GetMetricSpecResponse* response) override;
+  grpc::ServerUnaryReactor* GetMetricSpec(grpc::CallbackServerContext* context,
+                                          const externalscaler::ScaledObjectRef* request,
+                                          externalscaler::GetMetricSpecResponse* response) override;
   grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,
                                        const externalscaler::GetMetricsRequest* request,
                                        externalscaler::GetMetricsResponse* response) override;

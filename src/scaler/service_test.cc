@@ -153,7 +153,8 @@ TEST_F(ServiceTest, TheEnvironmentsValueNeverShows) {
   externalscaler::MetricValue value;
   const auto status = GetMetrics({{"targetValueFromEnv", "s3cret"}}, &value);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(status.error_message(), AllOf(HasSubstr("targetValueFromEnv"), Not(HasSubstr("s3cret"))));
+  EXPECT_THAT(status.error_message(),
+              AllOf(HasSubstr("targetValueFromEnv"), Not(HasSubstr("s3cret"))));
 }
 
 TEST_F(ServiceTest, RequestsAndErrorsAreCounted) {
@@ -170,9 +171,9 @@ TEST_F(ServiceTest, ATakenPortIsRefusedWithTheReason) {
   Service other([] { return nullptr; }, ServiceOptions{}, clock_, counters_);
   const auto second = Server::Start("127.0.0.1", server_->port(), other);
   ASSERT_FALSE(second.ok());
-  EXPECT_EQ(second.status().message(), "cannot listen on 127.0.0.1:" +
-                                           std::to_string(server_->port()) +
-                                           ": Address already in use");
+  EXPECT_EQ(
+      second.status().message(),
+      "cannot listen on 127.0.0.1:" + std::to_string(server_->port()) + ": Address already in use");
 }
 
 TEST_F(ServiceTest, AnAddressOfAnotherMachineIsRefusedWithTheReason) {

@@ -4,9 +4,9 @@
 //
 // Keys are exact in case and are listed in keys.cc; docs/configuration.md describes them. They go
 // together so, and what would have to be guessed is refused:
-// - An explicit key overrides a shorthand (targetGpuUtilization, targetMemoryUtilization: metric and
-//   target at once), which overrides the profile, which overrides the defaults. A shorthand beside
-//   another, beside a different metricType or beside a different targetValue is refused.
+// - An explicit key overrides a shorthand (targetGpuUtilization, targetMemoryUtilization: metric
+//   and target at once), which overrides the profile, which overrides the defaults. A shorthand
+//   beside another, beside a different metricType or beside a different targetValue is refused.
 // - A target and an activation threshold above 0 that come with the profile, or without one by
 //   default, are in the unit of the metric that comes with them: a metricType of another unit needs
 //   its own. A threshold of 0 means any reading above 0 in all units.

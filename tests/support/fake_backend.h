@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A gpu::Backend that a test scripts: what Open says, what each GPU reads, and calls that hang until
-// let go.
+// A gpu::Backend that a test scripts: what Open says, what each GPU reads, and calls that hang
+// until let go.
 #pragma once
 
 #include <absl/status/status.h>
@@ -63,6 +63,8 @@ class FakeDriver {
     /// Instead of the utilization.
     std::optional<std::pair<model::Missing, std::string>> failure;
     bool session_broken = false;
+    /// False: of an earlier session, no longer listed by the driver.
+    bool listed = true;
   };
 
   void SetGpus(std::vector<Gpu> gpus) {
@@ -154,6 +156,7 @@ class FakeBackend final : public gpu::Backend {
       listing.identity.index = static_cast<int>(i);
       listing.identity.uuid = gpu.uuid;
       listing.state = gpu.state;
+      listing.listed = gpu.listed;
       if (gpu.state == model::DeviceState::kPresent) {
         listing.device = std::make_shared<FakeDevice>(driver_, static_cast<int>(i));
       } else {

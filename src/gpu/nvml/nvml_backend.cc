@@ -191,8 +191,11 @@ void NvmlBackend::Remember(const std::vector<DeviceListing>& devices) {
 void NvmlBackend::AppendVanished(std::vector<DeviceListing>& devices) const {
   for (const Known& known : known_) {
     if (Lists(devices, known.identity.uuid)) continue;
-    devices.push_back(
-        {known.identity, DeviceState::kLost, "no longer listed by the driver", nullptr});
+    devices.push_back({.identity = known.identity,
+                       .state = DeviceState::kLost,
+                       .state_reason = "no longer listed by the driver",
+                       .listed = false,
+                       .device = nullptr});
   }
 }
 

@@ -107,7 +107,11 @@ class SimulatedBackend final : public Backend {
     // Bounded over any number of edits: the longest known are forgotten.
     if (known_.size() > kMostGpus) known_.erase(known_.begin(), known_.end() - kMostGpus);
     for (const model::GpuIdentity& gpu : known_) {
-      session->devices.push_back({gpu, model::DeviceState::kLost, kNoLongerListed, nullptr});
+      session->devices.push_back({.identity = gpu,
+                                  .state = model::DeviceState::kLost,
+                                  .state_reason = kNoLongerListed,
+                                  .listed = false,
+                                  .device = nullptr});
     }
     for (const SimulatedGpu& gpu : scenario.gpus) known_.push_back(gpu.identity);
   }

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the script of the fake NVML library (tests/fake_nvml/README.md) and reads its counts."""
+
+from pathlib import Path
+
+
+class Gpu:
+    """The lines of one GPU in the driver's script: `gpu.keys["gpu_util"] = 55`."""
+
+    def __init__(self, index, **keys):
+        self.keys = {"uuid": f"GPU-00000000-0000-0000-0000-{index:012d}", **keys}
+        self.rules = []
+        self.lost = False
+
+    @property
+    def uuid(self):
+        return self.keys["uuid"]
+
+    def lines(self):
+        yield "gpu"
+        yield from (f"{key} {value}" for key, value in self.keys.items())
+        yield from self.rules
+        if self.lost:
+            yield "lost"
+
+
+def eight_gpus():
+    """GPU i: (i+1)*10 % busy, i*5 % memory busy, (i+1)*8 GiB of 80 used, 40+i C, 100+10i W."""
+    return [
+        Gpu(
+            i,
+            gpu_util=(i + 1) * 10,
+            mem_util=i * 5,
+            memory_total_mib=81920,
+            memory_used_mib=(i + 1) * 8192,
+            temperature=40 + i,
+            power_mw=(100 + 10 * i) * 1000,
+        )
+        for i in range(8)
+    ]
+
+
+class FakeNvml:
+    """The script of a fake driver. Change the members, then `write()`."""
+
+    def __init__(self, directory, gpus=None):
+        self.script = Path(directory) / "script"
+        self.calls_file = Path(directory) / "calls"
+        self.gpus = eight_gpus() if gpus is None else gpus
+        self.driver = "550.54.15"
+        # For the driver and every GPU: "error SYMBOL CODE", "hang SYMBOL", "delay SYMBOL MS".
+        self.rules = []
+        self._padding = ""
+        self.write()
+
+    def write(self):
+        """Replaces the script at once. The next driver call heeds it."""
+        # Every version differs in size, which no clock's grain can hide.
+        self._padding += "#"
+        lines = [f"driver {self.driver}", *self.rules]
+        for gpu in self.gpus:
+            lines += gpu.lines()
+        following = self.script.with_suffix(".next")
+        following.write_text("\n".join([*lines, self._padding, ""]))
+        following.replace(self.script)
+
+    def environment(self):
+        return {
+            "FAKE_NVML_SCRIPT": str(self.script),
+            "FAKE_NVML_CALLS": str(self.calls_file),
+        }
+
+    def calls(self, symbol):
+        """How often the driver's function was called so far."""
+        for line in self.calls_file.read_text().splitlines():
+            name, count = line.split()
+            if name == symbol:
+                return int(count)
+        return 0

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that are many, come and go, or mean no good."""
+
+import concurrent.futures
+import os
+import random
+import socket
+
+import externalscaler_pb2
+import externalscaler_pb2_grpc
+import grpc
+import pytest
+from harness import (PATIENCE_S, RPC_DEADLINE_S, new_channel, refusal, scaled_object, wait_until)
+
+
+def test_no_descriptor_leaks_with_clients_that_come_and_go(node):
+    descriptors = lambda: len(os.listdir(f"/proc/{node.process.pid}/fd"))
+    before = descriptors()
+    for _ in range(50):
+        with new_channel(node.port, own_connection=True) as channel:
+            stub = externalscaler_pb2_grpc.ExternalScalerStub(channel)
+            stub.IsActive(scaled_object({}), timeout=PATIENCE_S)
+        assert node.probe("/healthz")[0] == 200
+    wait_until(lambda: descriptors() <= before + 10, "descriptors closed")
+
+
+def test_fifty_clients_at_once(node):
+    def client(index):
+        with new_channel(node.port, own_connection=True) as channel:
+            stub = externalscaler_pb2_grpc.ExternalScalerStub(channel)
+            # Connecting fifty times on a busy machine is not what is measured.
+            grpc.channel_ready_future(channel).result(timeout=PATIENCE_S)
+            request = externalscaler_pb2.GetMetricsRequest(
+                scaledObjectRef=scaled_object({"gpuIndex": index % 8}))
+            return [stub.GetMetrics(request, timeout=10).metricValues[0].metricValueFloat
+                    for _ in range(20)]
+
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(client, range(50)))
+    assert answers == [[10 * (index % 8 + 1)] * 20 for index in range(50)]
+
+
+GARBAGE = {
+    "random": random.Random(6000).randbytes(4096),
+    "zeros": bytes(4096),
+    "http1": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "http2-then-random": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + random.Random(1).randbytes(4096),
+    "tls": bytes.fromhex("16030100c8010000c40303") + random.Random(2).randbytes(200),
+    "endless-line": b"GET /" + b"a" * 200_000,
+    "endless-headers": b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 50_000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_on_every_port(node, garbage):
+    for port in (node.port, node.metrics_port, node.probe_port):
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
+            try:
+                client.sendall(GARBAGE[garbage])
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(65536):
+                    pass
+            except OSError:
+                pass  # Hanging up on us is a fine answer.
+    assert not node.ended()
+    assert node.value() == 80
+    assert node.probe("/healthz")[0] == 200
+    assert node.gauge("gpu_device_count") == 8
+
+
+def call_with(scaler, metadata, timeout):
+    return scaler.keda.IsActive(scaled_object(metadata), timeout=timeout).result
+
+
+def test_oversize_metadata(node):
+    # Within gRPC's limit of 4 MiB a message: refused for its unknown key.
+    text = refusal(grpc.StatusCode.INVALID_ARGUMENT, call_with, node, {"x": "y" * 3 * 2**20},
+                   PATIENCE_S)
+    assert "unknown key" in text
+    text = refusal(grpc.StatusCode.INVALID_ARGUMENT, call_with, node,
+                   {"metricName": "y" * 3 * 2**20}, PATIENCE_S)
+    assert "metricName" in text
+    many = {f"key{i}": "v" for i in range(100_000)}
+    text = refusal(grpc.StatusCode.INVALID_ARGUMENT, call_with, node, many, PATIENCE_S)
+    assert "more" in text
+    assert refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, call_with, node, {"x": "y" * 5 * 2**20},
+                   PATIENCE_S)
+    assert node.value() == 80
+
+
+def test_a_method_that_is_none(node):
+    call = node._channel.unary_unary("/externalscaler.ExternalScaler/NoSuch")
+    with pytest.raises(grpc.RpcError) as error:
+        call(b"", timeout=RPC_DEADLINE_S)
+    assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert node.value() == 80
+
+
+def test_a_message_that_is_none(node):
+    call = node._channel.unary_unary("/externalscaler.ExternalScaler/IsActive")
+    with pytest.raises(grpc.RpcError) as error:
+        call(b"\xff" * 100, timeout=RPC_DEADLINE_S)
+    # What gRPC 1.51 makes of it; later ones say INTERNAL.
+    assert error.value.code() in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL)
+    assert node.value() == 80
