@@ -63,12 +63,16 @@ Service::Service(LatestSnapshot latest, ServiceOptions options, const base::Cloc
       streams_([this](const trigger::TriggerSpec& spec) { return Activity(spec); }, options.streams,
                clock, counters) {}
 
-absl::StatusOr<trigger::TriggerSpec> Service::Parse(const ScaledObjectRef& object) {
+absl::StatusOr<TriggerCache::Spec> Service::Parse(const ScaledObjectRef& object) {
+  if (TriggerCache::Spec known = triggers_.Find(object.scalermetadata())) return known;
   const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
   auto parsed = trigger::ParseTrigger(metadata, options_.unknown_keys);
   if (!parsed.ok()) return parsed.status();
+  auto spec = std::make_shared<const trigger::TriggerSpec>(std::move(parsed->spec));
   for (const std::string& warning : parsed->warnings) WarnOnce(object, warning);
-  return std::move(parsed->spec);
+  // A warning is said for each object, so metadata that has one is looked at each time.
+  if (parsed->warnings.empty()) triggers_.Put(object.scalermetadata(), spec);
+  return spec;
 }
 
 absl::StatusOr<bool> Service::Activity(const trigger::TriggerSpec& spec) const {
@@ -99,7 +103,7 @@ grpc::ServerUnaryReactor* Service::IsActive(grpc::CallbackServerContext* context
   const auto spec = Parse(*request);
   absl::Status status = spec.status();
   if (status.ok()) {
-    const auto active = Activity(*spec);
+    const auto active = Activity(**spec);
     status = active.status();
     if (active.ok()) response->set_result(*active);
   }
@@ -110,7 +114,7 @@ grpc::ServerUnaryReactor* Service::GetMetricSpec(grpc::CallbackServerContext* co
                                                  const ScaledObjectRef* request,
                                                  GetMetricSpecResponse* response) {
   const auto spec = Parse(*request);
-  if (spec.ok()) FillSpecs(*spec, response);
+  if (spec.ok()) FillSpecs(**spec, response);
   return FinishUnary(context, Finish(Method::kGetMetricSpec, spec.status()));
 }
 
@@ -122,14 +126,14 @@ grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* conte
   if (status.ok()) {
     const auto snapshot = latest_();
     const auto value =
-        decision::NodeValue(*spec, snapshot.get(), clock_.Now(), options_.max_reading_age);
+        decision::NodeValue(**spec, snapshot.get(), clock_.Now(), options_.max_reading_age);
     status = value.status();
     if (value.ok()) {
       externalscaler::MetricValue* metric = response->add_metricvalues();
       // With one spec there is no doubt which is meant: whatever name KEDA asked by is answered.
-      metric->set_metricname(request->metricname().empty() ? spec->metric_name
+      metric->set_metricname(request->metricname().empty() ? (*spec)->metric_name
                                                            : request->metricname());
-      metric->set_metricvalue(IntegerValue(*value, spec->target));
+      metric->set_metricvalue(IntegerValue(*value, (*spec)->target));
       metric->set_metricvaluefloat(*value);
     }
   }
@@ -141,7 +145,7 @@ grpc::ServerWriteReactor<IsActiveResponse>* Service::StreamIsActive(
   const auto spec = Parse(*request);
   const grpc::Status status = Finish(Method::kStreamIsActive, spec.status());
   if (!status.ok()) return RefusedStream<IsActiveResponse>(status);
-  return streams_.OpenActivity(*spec);
+  return streams_.OpenActivity(**spec);
 }
 
 grpc::ServerWriteReactor<GetMetricSpecResponse>* Service::StreamMetricSpec(
@@ -150,7 +154,7 @@ grpc::ServerWriteReactor<GetMetricSpecResponse>* Service::StreamMetricSpec(
   const grpc::Status status = Finish(Method::kStreamMetricSpec, spec.status());
   if (!status.ok()) return RefusedStream<GetMetricSpecResponse>(status);
   GetMetricSpecResponse response;
-  FillSpecs(*spec, &response);
+  FillSpecs(**spec, &response);
   return streams_.OpenSpecs(std::move(response));
 }
 

@@ -13,6 +13,7 @@
 #include "externalscaler.grpc.pb.h"
 #include "model/node_snapshot.h"
 #include "scaler/activation_streams.h"
+#include "scaler/trigger_cache.h"
 #include "telemetry/counters.h"
 #include "trigger/trigger.h"
 
@@ -52,7 +53,7 @@ class Service final : public externalscaler::ExternalScaler::CallbackService {
       const externalscaler::ScaledObjectRef* request) override;
 
  private:
-  absl::StatusOr<trigger::TriggerSpec> Parse(const externalscaler::ScaledObjectRef& object);
+  absl::StatusOr<TriggerCache::Spec> Parse(const externalscaler::ScaledObjectRef& object);
   absl::StatusOr<bool> Activity(const trigger::TriggerSpec& spec) const;
   grpc::Status Finish(telemetry::Method method, const absl::Status& status);
   void WarnOnce(const externalscaler::ScaledObjectRef& object, const std::string& warning);
@@ -62,6 +63,7 @@ class Service final : public externalscaler::ExternalScaler::CallbackService {
   const base::Clock& clock_;
   telemetry::ScalerCounters& counters_;
   ActivationStreams streams_;
+  TriggerCache triggers_;
   base::Mutex warned_mutex_;
   std::set<std::string> warned_ KGS_GUARDED_BY(warned_mutex_);
 };
