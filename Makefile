@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A thin front of CMake's presets and scripts/; a fresh Debian has no make, the scripts need bash only.
 .PHONY: run build test test-asan test-tsan lint proto bench fuzz clean
 run:        ; ./scripts/run

@@ -127,11 +127,18 @@ class ClosedLoop {
   std::vector<Slot> slots_;
 };
 
+/// Whatever proxy the machine is set to.
+grpc::ChannelArguments DirectChannel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
 }  // namespace
 
 LoadGenerator::LoadGenerator(int port)
-    : stub_(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                                grpc::InsecureChannelCredentials())),
+    : stub_(grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port),
+                                      grpc::InsecureChannelCredentials(), DirectChannel())),
       request_(Request()) {}
 
 absl::StatusOr<LoadResult> LoadGenerator::Run(int concurrent_calls, Duration duration) {

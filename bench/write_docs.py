@@ -82,17 +82,17 @@ def figures(node, micro):
 
 
 def main(node_path, micro_path, document_path):
-    node = json.loads(pathlib.Path(node_path).read_text())
-    micro = json.loads(pathlib.Path(micro_path).read_text())
+    node = json.loads(pathlib.Path(node_path).read_text(encoding="utf-8"))
+    micro = json.loads(pathlib.Path(micro_path).read_text(encoding="utf-8"))
     if node["quick"]:
         sys.exit(f"{node_path} is of a quick run: run scripts/bench first")
     document = pathlib.Path(document_path)
-    text = document.read_text()
+    text = document.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f"{document_path}: the markers {BEGIN} and {END} must stand there once each")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    document.write_text(f"{before}{BEGIN}\n{figures(node, micro)}\n{END}{after}")
+    document.write_text(f"{before}{BEGIN}\n{figures(node, micro)}\n{END}{after}", encoding="utf-8")
     print(f"{document_path} has the figures of {node_path}")
 
 

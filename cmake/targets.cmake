@@ -15,7 +15,8 @@ function(kgs_library name)
   endif()
 endfunction()
 
-# kgs_test(NAME SOURCES a_test.cc ... [DEPS target ...]): the unit tests beside a folder's code.
+# kgs_test(NAME SOURCES a_test.cc ... [DEPS target ...]): the unit tests beside a folder's code. Their
+# servers and clients are on loopback, whatever proxy the machine is set to.
 function(kgs_test name)
   if(NOT KGS_TESTS)
     return()
@@ -27,5 +28,5 @@ function(kgs_test name)
   gtest_discover_tests(${name}_test
     TEST_PREFIX "${name}."
     DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS unit TIMEOUT 60)
+    PROPERTIES LABELS unit TIMEOUT 60 ENVIRONMENT "no_proxy=*")
 endfunction()

@@ -41,7 +41,7 @@ std::optional<int> ParsePortNumber(const std::string& text) {
 Reader ReadServicePort(int Options::* member) {
   return [member](const std::string& text, Options& options) -> std::optional<std::string> {
     const auto port = ParsePortNumber(text);
-    if (!port) return "a port from 1 to 65535, or auto for any free one";
+    if (!port) return "a port from 1 to 65535, or 0 or auto for any free one";
     options.*member = *port;
     return std::nullopt;
   };
@@ -221,7 +221,10 @@ ParsedOptions ParseOptions(int argc, const char* const* argv,
   } catch (const CLI::CallForVersion& version) {
     return {{}, std::string(version.what()) + "\n", 0};
   } catch (const CLI::ParseError& error) {
-    return Refused({error.what()});
+    return Refused(
+        {"a flag is without its value; every flag takes one, as --port 6000 or "
+         "--port=6000, see --help (" +
+         base::OneLine(error.what()) + ")"});
   }
 
   ParsedOptions parsed;

@@ -69,6 +69,9 @@ absl::Status Standalone::StartSampler() {
   auto backends = gpu::MakeBackends(
       {options_.gpu_backend, options_.nvml_library, options_.simulated_gpus}, clock_);
   if (!backends.ok()) return backends.status();
+  if (!options_.simulated_gpus.empty() && options_.gpu_backend != "simulated") {
+    base::LogWarn("--simulated-gpus is not used", {{"gpu_backend", options_.gpu_backend}});
+  }
   sampling::SamplerOptions sampler;
   sampler.interval = options_.sampling_interval;
   sampler.lane_stuck_after = options_.hang_limit;
@@ -189,7 +192,8 @@ bool Standalone::Stop() {
 int RunStandalone(const Options& options) {
   auto standalone = std::make_unique<Standalone>(options);
   int exit_status = 1;
-  if (const absl::Status started = standalone->Start(); started.ok()) {
+  const absl::Status started = standalone->Start();
+  if (started.ok()) {
     exit_status = standalone->WaitForStop();
   } else {
     base::LogError("cannot start", {{"reason", std::string(started.message())}});
@@ -198,7 +202,7 @@ int RunStandalone(const Options& options) {
     base::LogWarn("a driver call is stuck: ending without waiting for it");
     std::_Exit(exit_status);
   }
-  base::LogInfo("stopped");
+  if (started.ok()) base::LogInfo("stopped");
   return exit_status;
 }
 

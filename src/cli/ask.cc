@@ -30,6 +30,20 @@ bool Failed(const char* call, const grpc::Status& status) {
   return true;
 }
 
+bool IsHostPort(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0 || text.find('/') != std::string::npos) return false;
+  const auto port = base::ParseInteger(text.substr(colon + 1));
+  return port && *port >= 1 && *port <= 65535;
+}
+
+/// A scaler that is asked by hand is reached directly, whatever proxy the machine is set to.
+std::shared_ptr<grpc::Channel> DirectChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
 int AskAll(ExternalScaler::Stub& stub, const externalscaler::ScaledObjectRef& object) {
   const auto deadline = std::chrono::system_clock::now() + kDeadline;
   bool failed = false;
@@ -79,9 +93,9 @@ int Ask(const std::vector<std::string>& arguments) {
       return 0;
     }
     const size_t equals = argument.find('=');
-    if (equals != std::string::npos && equals > 0) {
+    if (equals != std::string::npos && equals > 0 && argument.front() != '-') {
       (*object.mutable_scalermetadata())[argument.substr(0, equals)] = argument.substr(equals + 1);
-    } else if (i == 0 && argument.find(':') != std::string::npos) {
+    } else if (i == 0 && IsHostPort(argument)) {
       address = argument;
     } else {
       std::fprintf(stderr, "keda-gpu-scaler: %s is neither HOST:PORT nor KEY=VALUE\n%s",
@@ -89,8 +103,7 @@ int Ask(const std::vector<std::string>& arguments) {
       return 2;
     }
   }
-  const auto stub =
-      ExternalScaler::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  const auto stub = ExternalScaler::NewStub(DirectChannel(address));
   return AskAll(*stub, object);
 }
 

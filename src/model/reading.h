@@ -50,6 +50,13 @@ class Reading {
     return reading;
   }
 
+  /// The same value, with the driver's words about why there is no newer one.
+  Reading WithDetail(std::string detail) const {
+    Reading reading = *this;
+    reading.detail_ = std::move(detail);
+    return reading;
+  }
+
   bool has_value() const { return has_value_; }
   double value() const {
     assert(has_value_);
@@ -58,6 +65,7 @@ class Reading {
   base::SteadyTime taken() const { return taken_; }
   /// Of an absent reading only.
   Missing reason() const { return reason_; }
+  /// Of an absent reading, or of a value that should have been renewed; else empty.
   const std::string& detail() const { return detail_; }
 
   /// Whether there is a value no older than \p max_age at \p now.

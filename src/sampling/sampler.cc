@@ -10,6 +10,8 @@ namespace {
 using base::Duration;
 using base::SteadyTime;
 
+constexpr Duration kOpeningBeat = std::chrono::milliseconds(500);
+
 /// How long a round waits for its slowest lane; what comes later counts in the next round.
 Duration RoundLimit(Duration interval) {
   return std::min<Duration>(interval * 4 / 5, std::chrono::seconds(1));
@@ -63,7 +65,10 @@ bool Sampler::Stop(Duration patience) {
 Duration Sampler::Beat() {
   RunRound();
   const SteadyTime now = clock_.Now();
-  next_beat_ += options_.interval;
+  // Readings do not wait a whole long interval for a driver that took its time to open.
+  const bool opening = std::any_of(sources_.begin(), sources_.end(),
+                                   [](const auto& source) { return source->opening(); });
+  next_beat_ += opening ? std::min(options_.interval, kOpeningBeat) : options_.interval;
   // Beats that were missed are not made up for.
   if (next_beat_ < now) next_beat_ = now;
   return next_beat_ - now;

@@ -16,31 +16,21 @@ using model::Missing;
 using model::Reading;
 using model::Readings;
 
-/// The new readings, but with the last value where the driver merely has no sample at the moment:
-/// that value keeps its time and so goes stale by itself.
-Readings Merge(const Readings& last, Readings fresh) {
-  for (size_t i = 0; i < model::kMetricCount; ++i) {
-    const auto metric = static_cast<model::MetricId>(i);
-    Reading& reading = fresh[metric];
-    if (!reading.has_value() && reading.reason() == Missing::kNotReady &&
-        last[metric].has_value()) {
-      reading = last[metric];
-    }
-  }
-  return fresh;
-}
+constexpr base::Duration kFirstWait = std::chrono::seconds(1);
 
-Readings AllAbsent(const std::string& why) {
-  Readings readings;
-  for (size_t i = 0; i < model::kMetricCount; ++i) {
-    readings[static_cast<model::MetricId>(i)] = Reading::Absent(Missing::kDriverError, why);
-  }
-  return readings;
-}
+/// Whether the driver could give a value of the GPU, and whether it did of late.
+struct Yield {
+  bool could = false;
+  bool did = false;
+};
 
-bool AnyValue(const Readings& readings) {
-  return std::any_of(readings.begin(), readings.end(),
-                     [](const Reading& reading) { return reading.has_value(); });
+Yield YieldOf(const Readings& readings, SteadyTime now, base::Duration of_late) {
+  Yield yield;
+  for (const Reading& reading : readings) {
+    yield.could |= reading.has_value() || reading.reason() != Missing::kUnsupported;
+    yield.did |= reading.FreshAt(now, of_late);
+  }
+  return yield;
 }
 
 std::string NameOf(const model::GpuIdentity& gpu) {
@@ -61,8 +51,8 @@ Source::Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock,
       options_(options),
       counters_(counters),
       session_lane_(std::string(backend_->name())),
-      backoff_(std::min<base::Duration>(std::chrono::seconds(1), options.longest_backoff),
-               options.longest_backoff) {}
+      failure_backoff_(kFirstWait, options.longest_backoff),
+      lost_backoff_(kFirstWait, options.longest_backoff) {}
 
 void Source::BeginRound() {
   // Before a lane gets new work: a hang that ended is the earlier task's.
@@ -70,12 +60,19 @@ void Source::BeginRound() {
   const SteadyTime now = clock_.Now();
   if (phase_ == Phase::kOpening) return;
   const bool open_due = next_open_ ? now >= *next_open_ : phase_ == Phase::kClosed;
-  // A driver with a call still in it cannot be closed; the other GPUs are read on meanwhile.
   if (open_due && AllLanesIdle()) {
     PostOpen();
-  } else if (phase_ == Phase::kOpen) {
+  } else if (phase_ == Phase::kOpen && (!open_due || AnyLaneHangs())) {
+    // While an open is due, slow lanes get no new work, so that they all come to rest. But a driver
+    // with a call that hangs cannot be closed: the other GPUs are read on meanwhile.
     PostReads();
   }
+}
+
+bool Source::AnyLaneHangs() const {
+  return !hung_session_call_.empty() || std::any_of(gpus_.begin(), gpus_.end(), [](const Gpu& gpu) {
+    return !gpu.hung_call.empty();
+  });
 }
 
 bool Source::AllLanesIdle() const {
@@ -98,15 +95,7 @@ void Source::PostOpen() {
         base::MutexLock lock(board->mutex);
         board->opened = std::move(opened);
       },
-      [board] { TaskDone(*board, 0); });
-}
-
-void Source::TaskDone(Board& board, uint64_t round) {
-  {
-    base::MutexLock lock(board.mutex);
-    if (board.round == round) --board.pending;
-  }
-  board.changed.NotifyAll();
+      [board] { board->TaskDone(0); });
 }
 
 void Source::PostReads() {
@@ -126,11 +115,8 @@ void Source::PostReads() {
     Post(*device_lanes_[i], gpus_[i].busy_since, [device, i, &clock = clock_](Board& board) {
       gpu::DeviceSample sample = device->Read(clock);
       base::MutexLock lock(board.mutex);
-      Board::Slot& slot = board.slots[i];
-      slot.readings = Merge(slot.readings, std::move(sample.readings));
-      slot.state = sample.state;
-      slot.state_reason = std::move(sample.state_reason);
       board.session_broken |= sample.session_broken;
+      board.slots[i].Take(std::move(sample));
     });
   }
 }
@@ -146,7 +132,7 @@ void Source::Post(Lane& lane, std::optional<SteadyTime>& busy_since,
   }
   busy_since = clock_.Now();
   lane.TryRun([board = board_, work = std::move(work)] { work(*board); },
-              [board = board_, round] { TaskDone(*board, round); });
+              [board = board_, round] { board->TaskDone(round); });
 }
 
 void Source::AwaitRound(SteadyTime deadline) {
@@ -175,6 +161,7 @@ bool Source::TakeOpenResult() {
   }
   if (!opened) return false;
   next_open_.reset();
+  reopen_for_.clear();
   if (!opened->ok()) {
     OpenFailed(opened->status());
   } else {
@@ -193,11 +180,12 @@ void Source::OpenFailed(const absl::Status& error) {
   problem_ = problem;
   needs_new_process_ = error.GetPayload(std::string(gpu::kNeedsNewProcessPayload)).has_value();
   if (!closed_since_) closed_since_ = now;
-  next_open_ = now + backoff_.Next();
+  next_open_ = now + failure_backoff_.Next();
   phase_ = Phase::kClosed;
+  was_open_ = false;
   // What was read through the driver that is now closed is not served on.
   base::MutexLock lock(board_->mutex);
-  for (Board::Slot& slot : board_->slots) slot.readings = AllAbsent(problem_);
+  for (Slot& slot : board_->slots) slot.Clear(problem_);
 }
 
 void Source::OpenSucceeded(gpu::Session session) {
@@ -211,12 +199,15 @@ void Source::OpenSucceeded(gpu::Session session) {
   closed_since_.reset();
   barren_rounds_ = 0;
   phase_ = Phase::kOpen;
+  was_open_ = true;
 
-  const std::map<std::string, Board::Slot> last = SlotsByUuid();
-  std::vector<Board::Slot> slots;
+  const std::map<std::string, Slot> last = SlotsByUuid();
+  std::vector<Slot> slots;
   gpus_.clear();
   for (gpu::DeviceListing& listing : session.devices) {
-    Board::Slot slot{listing.state, listing.state_reason, {}};
+    Slot slot;
+    slot.state = listing.state;
+    slot.state_reason = listing.state_reason;
     const auto known = last.find(listing.identity.uuid);
     const bool news = known == last.end() || known->second.state != listing.state;
     if (listing.state != DeviceState::kPresent) {
@@ -226,6 +217,7 @@ void Source::OpenSucceeded(gpu::Session session) {
       // Served until it is stale: a reopen for one GPU's sake leaves no gap in the others.
       slot.readings = known->second.readings;
     }
+    if (known != last.end()) slot.given = known->second.given;
     slots.push_back(std::move(slot));
     gpus_.push_back({std::move(listing), std::nullopt, ""});
   }
@@ -238,8 +230,8 @@ void Source::OpenSucceeded(gpu::Session session) {
   board_->slots = std::move(slots);
 }
 
-std::map<std::string, Source::Board::Slot> Source::SlotsByUuid() const {
-  std::map<std::string, Board::Slot> slots;
+std::map<std::string, Slot> Source::SlotsByUuid() const {
+  std::map<std::string, Slot> slots;
   base::MutexLock lock(board_->mutex);
   for (size_t i = 0; i < gpus_.size(); ++i) {
     const std::string& uuid = gpus_[i].listing.identity.uuid;
@@ -249,10 +241,10 @@ std::map<std::string, Source::Board::Slot> Source::SlotsByUuid() const {
 }
 
 void Source::TakeReadings() {
+  const SteadyTime now = clock_.Now();
   bool broken = false;
   bool lost = false;
-  bool any_value = false;
-  bool any_device = false;
+  Yield all;
   struct Change {
     model::GpuIdentity gpu;
     DeviceState state;
@@ -261,16 +253,18 @@ void Source::TakeReadings() {
   std::vector<Change> changes;
   {
     base::MutexLock lock(board_->mutex);
-    broken = std::exchange(board_->session_broken, false);
+    broken = board_->session_broken;
     for (size_t i = 0; i < gpus_.size(); ++i) {
-      const Board::Slot& slot = board_->slots[i];
+      const Slot& slot = board_->slots[i];
       gpu::DeviceListing& listing = gpus_[i].listing;
       if (std::exchange(listing.state, slot.state) != slot.state) {
         changes.push_back({listing.identity, slot.state, slot.state_reason});
       }
       lost |= slot.state == DeviceState::kLost && listing.listed;
-      any_device |= slot.state == DeviceState::kPresent;
-      any_value |= AnyValue(slot.readings);
+      if (slot.state != DeviceState::kPresent) continue;
+      const Yield yield = YieldOf(slot.readings, now, options_.hung_after);
+      all.could |= yield.could;
+      all.did |= yield.did;
     }
   }
   for (const Change& change : changes) {
@@ -280,23 +274,28 @@ void Source::TakeReadings() {
       LogUnreadable(change.gpu, change.state, change.reason);
     }
   }
-  barren_rounds_ = any_device && !any_value ? barren_rounds_ + 1 : 0;
+  barren_rounds_ = all.could && !all.did ? barren_rounds_ + 1 : 0;
   if (broken) {
-    WantReopen("the driver session is no longer valid");
-  } else if (lost) {
-    WantReopen("a GPU is lost");
+    WantReopen("the driver session is no longer valid", failure_backoff_);
   } else if (barren_rounds_ >= options_.barren_rounds) {
-    WantReopen("no GPU gives any reading");
+    WantReopen("no GPU gives any reading", failure_backoff_);
+  } else if (lost) {
+    WantReopen("a GPU is lost", lost_backoff_);
   } else {
-    backoff_.Reset();
+    lost_backoff_.Reset();
     next_open_.reset();
+    reopen_for_.clear();
   }
+  if (!broken && barren_rounds_ == 0) failure_backoff_.Reset();
 }
 
-void Source::WantReopen(const std::string& why) {
-  if (next_open_) return;
-  const base::Duration wait = backoff_.Next();
-  next_open_ = clock_.Now() + wait;
+void Source::WantReopen(const std::string& why, base::Backoff& backoff) {
+  if (reopen_for_ == why) return;
+  reopen_for_ = why;
+  const base::Duration wait = backoff.Next();
+  const SteadyTime due = clock_.Now() + wait;
+  // Another reason may have set an earlier time.
+  next_open_ = next_open_ ? std::min(*next_open_, due) : due;
   base::LogWarn("GPU driver will be reopened", {{"backend", std::string(backend_->name())},
                                                 {"reason", why},
                                                 {"in", base::FormatDuration(wait)}});
@@ -334,8 +333,7 @@ model::SourceHealth Source::Health() const {
   model::SourceHealth health;
   health.backend = std::string(backend_->name());
   // While a reopen is under way the last session's readings are still served until they are stale.
-  health.open =
-      phase_ == Phase::kOpen || (phase_ == Phase::kOpening && !closed_since_ && !gpus_.empty());
+  health.open = phase_ == Phase::kOpen || (phase_ == Phase::kOpening && was_open_);
   health.problem = problem_.empty() && !health.open ? "the driver is being opened" : problem_;
   if (!hung_session_call_.empty()) health.problem = hung_session_call_ + " has not returned";
   health.driver_version = driver_version_;
@@ -351,7 +349,7 @@ std::vector<model::GpuSnapshot> Source::Gpus() const {
   const bool open_hangs = phase_ == Phase::kOpening && !hung_session_call_.empty();
   base::MutexLock lock(board_->mutex);
   for (size_t i = 0; i < gpus_.size(); ++i) {
-    const Board::Slot& slot = board_->slots[i];
+    const Slot& slot = board_->slots[i];
     gpus.push_back({gpus_[i].listing.identity, slot.state, slot.state_reason, slot.readings,
                     open_hangs ? hung_session_call_ : gpus_[i].hung_call});
   }

@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "gpu/backend.h"
 #include "model/node_snapshot.h"
+#include "sampling/board.h"
 #include "sampling/lane.h"
 #include "telemetry/counters.h"
 
@@ -64,31 +65,14 @@ class Source {
   model::SourceHealth Health() const;
   std::vector<model::GpuSnapshot> Gpus() const;
   std::vector<LaneStatus> Lanes() const;
+  /// The driver is being opened: the next round is worth an early start.
+  bool opening() const { return phase_ == Phase::kOpening; }
 
   /// Closes the driver and ends the lanes. False: a driver call is stuck and a thread left behind.
   bool StopUntil(base::SteadyTime deadline);
 
  private:
   enum class Phase { kClosed, kOpening, kOpen };
-
-  /// What lanes write and the sampler reads. One a session: a lane that returns late from an
-  /// earlier session writes into that one's board, which nobody reads any more.
-  struct Board {
-    struct Slot {
-      model::DeviceState state = model::DeviceState::kPresent;
-      std::string state_reason;
-      model::Readings readings;
-    };
-    base::Mutex mutex;
-    base::CondVar changed;
-    std::vector<Slot> slots KGS_GUARDED_BY(mutex);
-    bool session_broken KGS_GUARDED_BY(mutex) = false;
-    std::optional<absl::StatusOr<gpu::Session>> opened KGS_GUARDED_BY(mutex);
-    /// Tasks of the present round that are not done. One that hangs from an earlier round is not
-    /// among them.
-    int pending KGS_GUARDED_BY(mutex) = 0;
-    uint64_t round KGS_GUARDED_BY(mutex) = 0;
-  };
 
   /// A GPU of the present session.
   struct Gpu {
@@ -99,19 +83,19 @@ class Source {
   };
 
   bool AllLanesIdle() const;
+  bool AnyLaneHangs() const;
   void PostOpen();
   void PostReads();
   /// Runs \p work for the present board's round on \p lane, unless that is busy.
   void Post(Lane& lane, std::optional<base::SteadyTime>& busy_since,
             std::function<void(Board&)> work);
-  /// Counts a task of \p round as done. On the lane's thread.
-  static void TaskDone(Board& board, uint64_t round);
-  void WantReopen(const std::string& why);
+  /// Schedules a reopen for the reason \p why, once.
+  void WantReopen(const std::string& why, base::Backoff& backoff);
   /// True when the driver has just been opened.
   bool TakeOpenResult();
   void OpenFailed(const absl::Status& error);
   void OpenSucceeded(gpu::Session session);
-  std::map<std::string, Board::Slot> SlotsByUuid() const;
+  std::map<std::string, Slot> SlotsByUuid() const;
   void TakeReadings();
   void WatchLanes();
   /// The call that \p lane hangs in, or empty. Logs when a hang begins and when it ends.
@@ -133,9 +117,15 @@ class Source {
   std::shared_ptr<Board> opening_board_;
   std::shared_ptr<Board> board_ = std::make_shared<Board>();
   std::vector<Gpu> gpus_;
-  base::Backoff backoff_;
+  /// A lost GPU's long waits do not delay the repair of a broken session.
+  base::Backoff failure_backoff_;
+  base::Backoff lost_backoff_;
   /// When to open, or to reopen while open.
   std::optional<base::SteadyTime> next_open_;
+  /// Why, while open; else empty.
+  std::string reopen_for_;
+  /// Until an open fails.
+  bool was_open_ = false;
   int barren_rounds_ = 0;
 
   std::string problem_;

@@ -97,9 +97,11 @@ def test_load_over_time(start, tmp_path):
 
 def test_a_gpu_that_is_lost_for_a_while(start, tmp_path):
     file = tmp_path / "gpus.yaml"
-    file.write_text("gpus:\n  - {gpu_utilization: 20}\n"
-                    "  - {gpu_utilization: 80, lost: {from: 1s, until: 3s}}\n")
+    gpus = "gpus:\n  - {gpu_utilization: 20}\n  - {gpu_utilization: 80}\n"
+    file.write_text(gpus)
     scaler = start("--gpu-backend", "simulated", "--simulated-gpus", str(file)).wait_sampled()
+    # The file's time starts when it is read, so the loss cannot be over before anybody looks.
+    file.write_text(gpus.replace("80}", "80, lost: {from: 1s, until: 4s}}"))
     wait_until(lambda: scaler.gauge("gpu_lost", gpu_index="1") == 1, "the loss")
     wait_until(lambda: scaler.gauge("gpu_lost", gpu_index="1") == 0, "the return")
     scaler.wait_value(80)

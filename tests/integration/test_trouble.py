@@ -72,7 +72,7 @@ def test_driver_that_lists_no_gpu(start, tmp_path):
 
 
 def test_replaced_driver_ends_the_process_after_the_grace(fake, start):
-    scaler = start("--driver-mismatch-grace", "1s", fake=fake).wait_sampled()
+    scaler = start("--driver-mismatch-grace", "5s", fake=fake).wait_sampled()
     assert scaler.value() == 80
     fake.rules = ["error nvmlDeviceGetCount_v2 18", "error nvmlInit_v2 18"]
     fake.write()
@@ -87,7 +87,7 @@ def test_replaced_driver_ends_the_process_after_the_grace(fake, start):
 def test_mismatch_from_the_start_ends_the_process_too(fake, start):
     fake.rules = ["error nvmlInit_v2 18"]
     fake.write()
-    scaler = start("--driver-mismatch-grace", "1s", fake=fake)
+    scaler = start("--driver-mismatch-grace", "5s", fake=fake)
     assert scaler.process.wait(timeout=60) == 1
 
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where lanes leave what they read for the sampler to pick up.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "gpu/backend.h"
+#include "model/gpu.h"
+#include "model/reading.h"
+
+namespace kgs::sampling {
+
+/// What is known of one GPU.
+struct Slot {
+  model::DeviceState state = model::DeviceState::kPresent;
+  std::string state_reason;
+  model::Readings readings;
+  /// By metric: a value was read at some time. Such a metric that turns unsupported is a failure:
+  /// left out of an aggregate like one that never was, it could read as falling load.
+  std::array<bool, model::kMetricCount> given{};
+
+  /// Takes what a Read brought. Where the driver merely has no sample at the moment, the last value
+  /// stays, with its time, and goes stale by itself; the driver's words stay beside it.
+  void Take(gpu::DeviceSample sample);
+  /// No value is left; every reading is absent for the reason \p why.
+  void Clear(const std::string& why);
+};
+
+/// One a session: a lane that returns late from an earlier session writes into that one's board,
+/// which nobody reads any more. Shared with the lanes.
+struct Board {
+  base::Mutex mutex;
+  base::CondVar changed;
+  std::vector<Slot> slots KGS_GUARDED_BY(mutex);
+  /// Stays set: the session is to be opened anew.
+  bool session_broken KGS_GUARDED_BY(mutex) = false;
+  std::optional<absl::StatusOr<gpu::Session>> opened KGS_GUARDED_BY(mutex);
+  /// Tasks of the present round that are not done. One that hangs from an earlier round is not
+  /// among them.
+  int pending KGS_GUARDED_BY(mutex) = 0;
+  uint64_t round KGS_GUARDED_BY(mutex) = 0;
+
+  /// Counts a task of \p of_round as done. On the lane's thread.
+  void TaskDone(uint64_t of_round);
+};
+
+}  // namespace kgs::sampling
