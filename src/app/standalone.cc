@@ -25,9 +25,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Together well under the 5 s in which the process must have ended.
 constexpr auto kCallPatience = seconds(2);
 constexpr auto kDriverPatience = seconds(1);
+/// The process must have ended within 5 s, whatever adds up.
+constexpr auto kStopLimit = milliseconds(4500);
 
 /// All parts of the running program, in the order in which they are built; they are stopped by Stop
 /// and torn down in reverse.
@@ -130,7 +131,7 @@ absl::Status Standalone::Start() {
 void Standalone::OnSnapshot() {
   service_->streams().OnSnapshot();
   const std::string why_blind = WhyBlind();
-  if (!stopping_) server_->SetHealth(true, !why_blind.empty());
+  server_->SetHealth(true, !why_blind.empty());
   if (why_blind != last_why_blind_) {
     if (why_blind.empty()) {
       base::LogInfo("GPUs are being read");
@@ -177,15 +178,31 @@ http::Page Standalone::Healthz() const {
 
 bool Standalone::Stop() {
   stopping_ = true;
-  if (server_ != nullptr) {
-    server_->SetHealth(false, false);
-    server_->Stop(kCallPatience);
-  }
+  if (server_ != nullptr) server_->Stop(kCallPatience);
   // The probes answer until the calls are over; then nothing of ours reads the sampler any more.
   metrics_server_.reset();
   probe_server_.reset();
   return sampler_ == nullptr || sampler_->Stop(kDriverPatience);
 }
+
+/// Ends the process when an orderly stop takes too long.
+class StopGuard {
+ public:
+  explicit StopGuard(int exit_status)
+      : thread_("stop-guard", kStopLimit,
+                [this, exit_status, due = clock_.Now() + kStopLimit]() -> base::Duration {
+                  const base::SteadyTime now = clock_.Now();
+                  if (now < due) return due - now;
+                  base::LogWarn("stopping takes too long: ending without waiting for the rest");
+                  std::_Exit(exit_status);
+                }) {
+    thread_.Start();
+  }
+
+ private:
+  const base::SteadyClock clock_;
+  base::LoopThread thread_;
+};
 
 }  // namespace
 
@@ -198,6 +215,7 @@ int RunStandalone(const Options& options) {
   } else {
     base::LogError("cannot start", {{"reason", std::string(started.message())}});
   }
+  const StopGuard guard(exit_status);
   if (!standalone->Stop()) {
     base::LogWarn("a driver call is stuck: ending without waiting for it");
     std::_Exit(exit_status);

@@ -4,8 +4,10 @@
 #include <absl/status/status.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/strings.h"
@@ -38,15 +40,11 @@ std::string StateText(const GpuSnapshot& gpu) {
   return gpu.state_reason.empty() ? text : text + ": " + gpu.state_reason;
 }
 
-std::string StaleText(const GpuSnapshot& gpu) {
-  return gpu.hung_call.empty() ? "the last reading is stale" : gpu.hung_call + " has not returned";
-}
-
 /// Why \p reading cannot be served.
 std::string WhyNotFresh(const GpuSnapshot& gpu, const Reading& reading) {
-  if (reading.has_value()) return StaleText(gpu);
-  if (!gpu.hung_call.empty()) return StaleText(gpu);
+  if (!gpu.hung_call.empty()) return gpu.hung_call + " has not returned";
   if (!reading.detail().empty()) return reading.detail();
+  if (reading.has_value()) return "the last reading is stale";
   return "not sampled yet";
 }
 
@@ -128,21 +126,27 @@ absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec, const NodeSna
 
   std::vector<double> values;
   std::vector<std::string> problems;
+  std::vector<std::string> unsupported;
   for (const GpuSnapshot* gpu : *selected) {
     const Reading& reading = gpu->readings[spec.metric];
     if (reading.FreshAt(now, max_reading_age)) {
       values.push_back(reading.value());
     } else {
-      problems.push_back(NameOf(*gpu) + ": " + WhyNotFresh(*gpu, reading));
+      const bool never = !reading.has_value() && reading.reason() == model::Missing::kUnsupported;
+      (never ? unsupported : problems).push_back(NameOf(*gpu) + ": " + WhyNotFresh(*gpu, reading));
     }
   }
+  // A GPU that never had the metric cannot be missed in the aggregate; alone, it is the trouble.
+  if (values.empty() && problems.empty()) problems = std::move(unsupported);
   if (!problems.empty()) {
     const std::string metric(catalogue::MetricOf(spec.metric).name);
     return absl::UnavailableError(
         Summary("no fresh " + metric + " of every selected GPU", problems));
   }
+  const double value = catalogue::Aggregate(spec.aggregation, values);
+  if (!std::isfinite(value)) return absl::UnavailableError("the readings make no finite number");
   // KEDA reads a negative number as 0 (a temperature may be one).
-  return std::max(0.0, catalogue::Aggregate(spec.aggregation, values));
+  return std::max(0.0, value);
 }
 
 absl::StatusOr<bool> NodeActivity(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot,

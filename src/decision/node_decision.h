@@ -19,10 +19,11 @@ base::Duration MaxReadingAge(base::Duration sampling_interval);
 
 /// The aggregate over the GPUs that \p spec selects; finite and at least 0, in the metric's unit.
 ///
-/// A lost GPU is left out. UNAVAILABLE, naming the GPUs and reasons in words that do not change
-/// from poll to poll, where nothing has been sampled, a driver is closed, no GPU is selected, all
-/// are lost, or any selected one has no fresh reading: an aggregate without it could read as
-/// falling load. \p snapshot may be null (nothing sampled yet).
+/// A lost GPU is left out, and so is one that never had the metric where others have it.
+/// UNAVAILABLE, naming the GPUs and reasons in words that do not change from poll to poll, where
+/// nothing has been sampled, a driver is closed, no GPU is selected, all are lost, or any selected
+/// one has no fresh reading: an aggregate without it could read as falling load. \p snapshot may be
+/// null (nothing sampled yet).
 absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec,
                                  const model::NodeSnapshot* snapshot, base::SteadyTime now,
                                  base::Duration max_reading_age);

@@ -128,9 +128,25 @@ TEST(NodeValue, OneFailedReadingMakesTheAggregateUnavailable) {
   EXPECT_EQ(*Value(node, {.gpu_index = 0}), 90) << "another GPU's failure hides nothing";
 }
 
-TEST(NodeValue, AnUnsupportedMetricIsAnErrorWithItsReason) {
-  EXPECT_THAT(Error(Value(Node({Gpu(0, 90), Failing(1, Missing::kUnsupported, "Not Supported")}))),
+TEST(NodeValue, AGpuThatNeverHadTheMetricIsLeftOutWhereOthersHaveIt) {
+  const GpuSnapshot display = Failing(1, Missing::kUnsupported, "Not Supported");
+  EXPECT_EQ(*Value(Node({Gpu(0, 90), display}), {.aggregation = Aggregation::kMin}), 90);
+  EXPECT_THAT(Error(Value(Node({Gpu(0, 90), display}), {.gpu_index = 1})),
               HasSubstr("GPU 1 (GPU-1): Not Supported"));
+  EXPECT_THAT(Error(Value(Node({display}))), HasSubstr("GPU 1 (GPU-1): Not Supported"));
+  EXPECT_THAT(Error(Value(Node({Failing(0, Missing::kDriverError, "Unknown Error"), display}))),
+              AllOf(HasSubstr("Unknown Error"), Not(HasSubstr("Not Supported"))));
+}
+
+TEST(NodeValue, AStaleValueTellsWhyThereIsNoNewerOne) {
+  NodeSnapshot node = Node({Gpu(0, 50, kNow - std::chrono::minutes(1))});
+  Reading& reading = node.gpus[0].readings[MetricId::kGpuUtilization];
+  reading = reading.WithDetail("nvmlX: No data");
+  EXPECT_THAT(Error(Value(node)), HasSubstr("GPU 0 (GPU-0): nvmlX: No data"));
+}
+
+TEST(NodeValue, NoFiniteNumberIsAnError) {
+  EXPECT_THAT(Error(Value(Node({Gpu(0, std::nan(""))}))), HasSubstr("no finite number"));
 }
 
 TEST(NodeValue, AReadingIsServedUpToItsAgeLimitAndNotBeyond) {

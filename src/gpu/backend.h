@@ -52,7 +52,8 @@ struct DeviceListing {
   /// False for a GPU of an earlier session that the driver no longer lists, which is kLost: Check
   /// tells when the list changes again, so it is not looked for by reopening.
   bool listed = true;
-  /// Set where state is kPresent. Shared with a lane that may be stuck inside it.
+  /// Set where state is kPresent, and where looking again is cheap. Shared with a lane that may be
+  /// stuck inside it.
   std::shared_ptr<Device> device;
 };
 

@@ -21,7 +21,7 @@
 namespace kgs::http {
 namespace {
 
-constexpr size_t kWorkers = 2;
+constexpr size_t kWorkers = 4;
 constexpr size_t kMostWaiting = 64;
 constexpr base::Duration kAcceptRetry = std::chrono::seconds(1);
 constexpr base::Duration kStopGrace = std::chrono::milliseconds(500);

@@ -270,7 +270,7 @@ TEST(ServerTest, ThePortIsFreeAgainAfterwards) {
 }
 
 // Every pair of addresses that would answer for the same port.
-class TakenPortTest : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+class TakenPortTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
 
 TEST_P(TakenPortTest, IsRefusedWithOneClearLine) {
   const auto& [first_address, second_address] = GetParam();
@@ -278,14 +278,17 @@ TEST_P(TakenPortTest, IsRefusedWithOneClearLine) {
   const std::string port = std::to_string(first->port());
   const auto second = StartServer("http", second_address, first->port(), TwoRoutes());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
-  const std::string where = *second_address == '\0' ? "all addresses" : "address 127.0.0.1";
+  const std::string where = second_address.empty() ? "all addresses" : "address 127.0.0.1";
   EXPECT_EQ(std::string(second.status().message()),
             "cannot listen on port " + port + " of " + where + ": Address already in use");
 }
 
 INSTANTIATE_TEST_SUITE_P(Addresses, TakenPortTest,
-                         ::testing::Values(std::pair{kLoopback, kLoopback}, std::pair{"", ""},
-                                           std::pair{"", kLoopback}, std::pair{kLoopback, ""}));
+                         ::testing::Values(std::pair(std::string(kLoopback),
+                                                     std::string(kLoopback)),
+                                           std::pair(std::string(), std::string()),
+                                           std::pair(std::string(), std::string(kLoopback)),
+                                           std::pair(std::string(kLoopback), std::string())));
 
 TEST(ListenTest, APortOfAnotherProgramIsRefused) {
   // As a program that would gladly share: SO_REUSEPORT is on.

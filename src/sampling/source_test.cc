@@ -250,6 +250,78 @@ TEST_F(SourceTest, GpusThatNeverGiveAnythingReopenTheDriver) {
   EXPECT_EQ(driver_->opens(), 2);
 }
 
+TEST_F(SourceTest, ACheckSlowerThanARoundStillReopensABrokenSession) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  OpenAndRead();
+  driver_->BreakSession();
+  driver_->check_gate.Close();
+  held_ = true;
+  Round();
+  driver_->check_gate.AwaitHeld();
+  driver_->check_gate.Open();
+  AwaitIdle("fake");
+  Round();  // sees the broken session
+  driver_->check_gate.Close();
+  Round();  // a round in which the next Check is under way
+  driver_->check_gate.Open();
+  AwaitIdle("fake");
+  held_ = false;
+  clock_.Advance(1s);
+  Round();
+  EXPECT_EQ(driver_->opens(), 2);
+}
+
+TEST_F(SourceTest, ALostGpusLongWaitDoesNotDelayTheRepairOfABrokenSession) {
+  driver_->SetGpus(
+      {{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .state = DeviceState::kLost}});
+  OpenAndRead();
+  for (int second = 0; second < 120; ++second) {
+    clock_.Advance(1s);
+    Round();
+  }
+  const int opens = driver_->opens();
+  driver_->BreakSession();
+  Round();
+  clock_.Advance(1s);
+  Round();
+  EXPECT_EQ(driver_->opens(), opens + 1);
+}
+
+TEST_F(SourceTest, ReopeningForWantOfReadingsBacksOff) {
+  driver_->SetGpus({{.uuid = "GPU-a", .failure = {{Missing::kDriverError, "Unknown Error"}}}});
+  for (int second = 0; second < 300; ++second) {
+    clock_.Advance(1s);
+    Round();
+  }
+  // About every 5 s without back-off; every 30 s and the rounds it takes to notice with it.
+  EXPECT_GT(driver_->opens(), 6);
+  EXPECT_LT(driver_->opens(), 16);
+}
+
+TEST_F(SourceTest, GpusThatSupportNothingAreNoReasonToReopen) {
+  driver_->SetGpus({{.uuid = "GPU-a", .failure = {{Missing::kUnsupported, "Not Supported"}}}});
+  OpenAndRead();
+  for (int second = 0; second < 60; ++second) {
+    clock_.Advance(1s);
+    Round();
+  }
+  EXPECT_EQ(Utilization(0).reason(), Missing::kUnsupported);
+}
+
+TEST_F(SourceTest, AMetricThatTurnsUnsupportedIsAFailureAcrossReopensToo) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 90}});
+  OpenAndRead();
+  driver_->SetGpus({{.uuid = "GPU-a", .failure = {{Missing::kUnsupported, "Not Supported"}}}});
+  Round();
+  EXPECT_EQ(Utilization(0).reason(), Missing::kDriverError);
+  EXPECT_EQ(Utilization(0).detail(), "Not Supported, which it was before");
+  driver_->BreakSession();
+  Round();
+  clock_.Advance(1s);
+  OpenAndRead();
+  EXPECT_EQ(Utilization(0).reason(), Missing::kDriverError);
+}
+
 TEST_F(SourceTest, AHungCallStopsNeitherTheRoundNorTheOtherGpus) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
   driver_->read_gates[1].Open();

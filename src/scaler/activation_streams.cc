@@ -29,28 +29,34 @@ ActivationStreams::ActivationStreams(Evaluate evaluate, StreamOptions options,
       counters_(counters),
       thread_("streams", std::chrono::seconds(10), [this] { return Turn(); }) {}
 
-grpc::Status ActivationStreams::MayOpen() const {
-  if (ending_) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the scaler is shutting down");
+std::optional<grpc::Status> ActivationStreams::Refusal() const {
+  // KEDA comes back 2 s after an OK, and only after a growing wait from anything else.
+  if (ending_) return grpc::Status::OK;
   if (activities_.size() + specs_.size() >= options_.most_streams) {
     return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many open streams");
   }
-  return grpc::Status::OK;
+  return std::nullopt;
+}
+
+void ActivationStreams::CountRefusal(telemetry::Method method, const grpc::Status& refusal) {
+  if (!refusal.ok()) counters_.errors[static_cast<size_t>(method)].Add();
 }
 
 ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(
     const trigger::TriggerSpec& spec) {
   auto stream = ActivityStream::Make([this](ActivityStream* done) { Remove(done); });
-  grpc::Status refused;
+  std::optional<grpc::Status> refusal;
   {
     base::MutexLock lock(mutex_);
-    refused = MayOpen();
-    if (refused.ok()) {
+    refusal = Refusal();
+    if (!refusal) {
       activities_[stream.get()] = std::make_shared<Activity>(stream, spec, clock_.Now());
     }
     counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   }
-  if (!refused.ok()) {
-    stream->End(refused);
+  if (refusal) {
+    CountRefusal(telemetry::Method::kStreamIsActive, *refusal);
+    stream->End(*refusal);
   } else {
     thread_.Wake();
   }
@@ -60,17 +66,18 @@ ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(
 ActivationStreams::SpecStream* ActivationStreams::OpenSpecs(
     externalscaler::GetMetricSpecResponse specs) {
   auto stream = SpecStream::Make([this](SpecStream* done) { Remove(done); });
-  grpc::Status refused;
+  std::optional<grpc::Status> refusal;
   {
     base::MutexLock lock(mutex_);
-    refused = MayOpen();
-    if (refused.ok()) specs_[stream.get()] = {stream, clock_.Now()};
+    refusal = Refusal();
+    if (!refusal) specs_[stream.get()] = {stream, clock_.Now()};
     counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   }
-  if (refused.ok()) {
-    stream->Send(std::move(specs));
+  if (refusal) {
+    CountRefusal(telemetry::Method::kStreamMetricSpec, *refusal);
+    stream->End(*refusal);
   } else {
-    stream->End(refused);
+    stream->Send(std::move(specs));
   }
   return stream.get();
 }

@@ -82,8 +82,9 @@ class ActivationStreams {
     base::SteadyTime opened;
   };
 
-  /// OK, or why no further stream may open.
-  grpc::Status MayOpen() const KGS_REQUIRES(mutex_);
+  /// What a new stream ends with at once; nothing where it may stay.
+  std::optional<grpc::Status> Refusal() const KGS_REQUIRES(mutex_);
+  void CountRefusal(telemetry::Method method, const grpc::Status& refusal);
   void Remove(const void* stream);
 
   const Evaluate evaluate_;

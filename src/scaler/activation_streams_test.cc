@@ -155,6 +155,12 @@ TEST_F(ActivationStreamsTest, EndsWithOkOnShutdown) {
   EXPECT_TRUE(status.ok()) << status.error_message();
 }
 
+TEST_F(ActivationStreamsTest, AStreamOpenedWhileStoppingEndsWithOk) {
+  service_.streams().EndAll();
+  Client client(*stub_, {});
+  EXPECT_TRUE(client.AwaitEnd().ok());
+}
+
 TEST_F(ActivationStreamsTest, ACancelledStreamIsForgotten) {
   const auto client = Open();
   client->Cancel();
@@ -171,6 +177,7 @@ TEST_F(ActivationStreamsTest, OneStreamTooManyIsRefusedAndTheOthersGoOn) {
   const auto third = Open();
   Client fourth(*stub_, {});
   EXPECT_EQ(fourth.AwaitEnd().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(counters_.errors[static_cast<size_t>(telemetry::Method::kStreamIsActive)].value(), 1u);
   Turn();
   EXPECT_TRUE(first->Read());
   EXPECT_TRUE(second->Read());

@@ -17,6 +17,7 @@ namespace kgs::scaler {
 namespace {
 
 constexpr char kWholeServer[] = "";
+constexpr int kLongestRequestBytes = 256 << 10;
 
 /// gRPC's own lines go where ours go; what it calls an error is for us a detail, told in our words.
 void LogGrpcLine(gpr_log_func_args* line) { base::LogDebug(line->message, {{"file", line->file}}); }
@@ -69,6 +70,8 @@ void SetUpServer(grpc::ServerBuilder& builder, const std::string& address, int p
   SetUpGrpcOnce();
   // gRPC's default would let a second scaler share the port and answer half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // KEDA sends one trigger's metadata; more would only keep the few handler threads busy.
+  builder.SetMaxReceiveMessageSize(kLongestRequestBytes);
   builder.AddListeningPort(HostPort(address, port), grpc::InsecureServerCredentials(), bound_port);
 }
 
@@ -91,6 +94,7 @@ Server::~Server() { Stop(base::Duration::zero()); }
 
 void Server::SetHealth(bool ready, bool blind) {
   base::MutexLock lock(health_mutex_);
+  if (stopping_) return;
   SetServing(kWholeServer, ready);
   SetServing(externalscaler::ExternalScaler::service_full_name(), ready && !blind);
 }
@@ -104,6 +108,11 @@ void Server::SetServing(const std::string& name, bool serving) {
 
 void Server::Stop(base::Duration patience) {
   if (server_ == nullptr) return;
+  SetHealth(false, false);
+  {
+    base::MutexLock lock(health_mutex_);
+    stopping_ = true;
+  }
   service_.streams().EndAll();
   server_->Shutdown(std::chrono::system_clock::now() +
                     std::chrono::duration_cast<std::chrono::microseconds>(patience));

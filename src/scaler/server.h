@@ -52,6 +52,7 @@ class Server {
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
   base::Mutex health_mutex_;
+  bool stopping_ KGS_GUARDED_BY(health_mutex_) = false;
   /// What gRPC was last told, by service name.
   std::map<std::string, bool> serving_ KGS_GUARDED_BY(health_mutex_);
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "decision/node_decision.h"
 #include "scaler/status.h"
 
@@ -21,6 +22,9 @@ using telemetry::Method;
 
 /// So many different warnings are remembered; then all are forgotten and may be said again.
 constexpr size_t kMostWarned = 1024;
+constexpr int kMostWarningsAMinute = 100;
+/// Kubernetes' own limit for either.
+constexpr size_t kLongestName = 253;
 
 void FillSpecs(const trigger::TriggerSpec& spec, GetMetricSpecResponse* response) {
   externalscaler::MetricSpec* metric = response->add_metricspecs();
@@ -88,9 +92,17 @@ grpc::Status Service::Finish(Method method, const absl::Status& status) {
 }
 
 void Service::WarnOnce(const ScaledObjectRef& object, const std::string& warning) {
-  const std::string where = object.namespace_() + "/" + object.name();
+  // Whoever reaches the port chooses these.
+  const std::string where = base::Truncate(object.namespace_(), kLongestName) + "/" +
+                            base::Truncate(object.name(), kLongestName);
   {
+    const base::SteadyTime now = clock_.Now();
     base::MutexLock lock(warned_mutex_);
+    if (now - warning_minute_ >= std::chrono::minutes(1)) {
+      warning_minute_ = now;
+      warnings_in_minute_ = 0;
+    }
+    if (++warnings_in_minute_ > kMostWarningsAMinute) return;
     if (warned_.size() >= kMostWarned) warned_.clear();
     if (!warned_.insert(where + " " + warning).second) return;
   }

@@ -66,6 +66,8 @@ class Service final : public externalscaler::ExternalScaler::CallbackService {
   TriggerCache triggers_;
   base::Mutex warned_mutex_;
   std::set<std::string> warned_ KGS_GUARDED_BY(warned_mutex_);
+  base::SteadyTime warning_minute_ KGS_GUARDED_BY(warned_mutex_);
+  int warnings_in_minute_ KGS_GUARDED_BY(warned_mutex_) = 0;
 };
 
 /// How a value and its target travel: as doubles, and as integers of the same ratio for KEDA before

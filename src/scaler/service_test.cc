@@ -167,6 +167,14 @@ TEST_F(ServiceTest, RequestsAndErrorsAreCounted) {
   EXPECT_EQ(counters_.errors[method].value(), 1u);
 }
 
+TEST_F(ServiceTest, AnOversizedRequestIsRefused) {
+  Publish(50);
+  externalscaler::MetricValue value;
+  const auto status = GetMetrics({{"profile", std::string(300 << 10, 'x')}}, &value);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(GetMetrics({}, &value).ok());
+}
+
 TEST_F(ServiceTest, ATakenPortIsRefusedWithTheReason) {
   Service other([] { return nullptr; }, ServiceOptions{}, clock_, counters_);
   const auto second = Server::Start("127.0.0.1", server_->port(), other);

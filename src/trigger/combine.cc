@@ -58,9 +58,10 @@ void CheckTargetFits(const Settings& settings, const Profile& base, const Metric
   if (settings.target_value.given || GivenShorthand(settings) != nullptr) return;
   const std::string_view unit = catalogue::MetricOf(base.metric).unit;
   if (metric.unit == unit) return;
-  const std::string whose = settings.profile.given ? "the profile's" : "the default";
-  errors.push_back(settings.metric_type.entry.Say() + " needs targetValue: " + whose + " target " +
-                   base::FormatNumber(base.target) + " is in " + std::string(unit));
+  // Not the profile's number: the profile may come from the environment.
+  const std::string whose = settings.profile.given ? "the profile's target" : "the default target";
+  errors.push_back(settings.metric_type.entry.Say() + " needs targetValue: " + whose + " is in " +
+                   std::string(unit));
 }
 
 // A threshold above 0 is a number in the unit of the profile's metric; 0 means "any load" in every

@@ -191,14 +191,14 @@ TEST(TriggerErrorsTest, ATargetIsNeverGuessed) {
   for (const std::string metric : {"memory_used_mib", "temperature", "power_draw"}) {
     cases.push_back(
         {{{"metricType", metric}, {"activationThreshold", "1"}},
-         "metricType \"" + metric + "\" needs targetValue: the default target 80 is in percent"});
+         "metricType \"" + metric + "\" needs targetValue: the default target is in percent"});
     cases.push_back(
         {{{"profile", "batch"}, {"metricType", metric}, {"activationThreshold", "1"}},
-         "metricType \"" + metric + "\" needs targetValue: the profile's target 70 is in percent"});
+         "metricType \"" + metric + "\" needs targetValue: the profile's target is in percent"});
   }
   cases.push_back({{{"profileFromEnv", "training"}, {"metricTypeFromEnv", "temperature"}},
                    "metricTypeFromEnv (value from the environment, not shown) needs targetValue: "
-                   "the profile's target 90 is in percent"});
+                   "the profile's target is in percent"});
   ExpectErrors(cases);
 }
 
@@ -208,7 +208,7 @@ TEST(TriggerErrorsTest, AThresholdOfAnotherUnitIsNeverGuessed) {
        "metricType \"power_draw\" needs activationThreshold: the profile's threshold is in "
        "another unit"},
       {{{"profile", "batch"}, {"metricType", "memory_used_mib"}},
-       "metricType \"memory_used_mib\" needs targetValue: the profile's target 70 is in percent; "
+       "metricType \"memory_used_mib\" needs targetValue: the profile's target is in percent; "
        "metricType \"memory_used_mib\" needs activationThreshold: the profile's threshold "
        "is in another unit"},
   });
@@ -242,7 +242,7 @@ TEST(TriggerErrorsTest, AllErrorsAreListedCausesFirst) {
             "pollIntervalSeconds \"0\": must be an integer from 1 to 86400; "
             "unknown key \"agregation\" (did you mean \"aggregation\"?); "
             "tlsClientKey belongs in a TriggerAuthentication, not in trigger metadata; "
-            "metricType \"temperature\" needs targetValue: the default target 80 is in percent");
+            "metricType \"temperature\" needs targetValue: the default target is in percent");
 }
 
 TEST(TriggerErrorsTest, ErrorsThatDoNotFitAreCounted) {

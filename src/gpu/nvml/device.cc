@@ -175,7 +175,7 @@ DeviceSample UnidentifiedDevice::Read(const base::Clock&) {
   if (effect == Effect::kGpuLost) {
     sample.state = model::DeviceState::kLost;
     sample.state_reason = why;
-  } else if (effect == Effect::kNotPermitted) {
+  } else if (effect == Effect::kNotPermitted && refusal_ == Refusal::kNotOurs) {
     sample.state = model::DeviceState::kNotPermitted;
     sample.state_reason = why;
   } else if (effect == Effect::kSessionOver) {

@@ -55,13 +55,25 @@ class NvmlDevice final : public Device {
 };
 
 /// A GPU that the driver counts but would not identify when the session was opened, for a reason
-/// that is neither loss nor permission. It is there, so its readings fail rather than vanish from
-/// an aggregate. Each Read asks again, and has the session opened anew once the driver tells.
+/// that is not loss. Where it is not refused to us, it is there, so its readings fail rather than
+/// vanish from an aggregate. Each Read asks again, and has the session opened anew once the driver
+/// tells.
 class UnidentifiedDevice final : public Device {
  public:
+  /// What it means that this process may not open the GPU.
+  enum class Refusal {
+    /// It is another container's: not permitted, out of the set.
+    kNotOurs,
+    /// It was ours before: its readings fail.
+    kFails,
+  };
+
   UnidentifiedDevice(std::shared_ptr<const Library> library, SessionTicket ticket,
-                     unsigned int index)
-      : library_(std::move(library)), ticket_(std::move(ticket)), index_(index) {}
+                     unsigned int index, Refusal refusal)
+      : library_(std::move(library)),
+        ticket_(std::move(ticket)),
+        index_(index),
+        refusal_(refusal) {}
 
   DeviceSample Read(const base::Clock& clock) override;
   const char* current_call() const override { return mark_.current(); }
@@ -70,6 +82,7 @@ class UnidentifiedDevice final : public Device {
   const std::shared_ptr<const Library> library_;
   const SessionTicket ticket_;
   const unsigned int index_;
+  const Refusal refusal_;
   CallMark mark_;
 };
 

@@ -21,6 +21,8 @@ constexpr char kSoname[] = "libnvidia-ml.so.1";
 /// Without a GPU there is no session to look at, only another attempt to open one; that costs more,
 /// so it is made once in so many looks (ten seconds at the default sampling interval).
 constexpr int kLooksBetweenEmptyOpens = 20;
+/// Far beyond any node.
+constexpr unsigned int kMostGpus = 1024;
 
 /// Why the driver cannot be opened: "nvmlInit_v2: Driver Not Loaded; ...".
 absl::Status OpenError(const char* call, abi::Return code) {
@@ -40,6 +42,8 @@ absl::Status OpenError(const char* call, abi::Return code) {
   }
   return error;
 }
+
+using Refusal = UnidentifiedDevice::Refusal;
 
 bool Lists(const std::vector<DeviceListing>& devices, const std::string& uuid) {
   return std::any_of(devices.begin(), devices.end(), [&uuid](const DeviceListing& listing) {
@@ -61,6 +65,7 @@ class NvmlBackend final : public Backend {
  private:
   absl::StatusOr<Session> ListDevices();
   DeviceListing List(const Identification& found) const;
+  std::shared_ptr<Device> Unidentified(const model::GpuIdentity& gpu, Refusal refusal) const;
   void RecallIdentities(std::vector<DeviceListing>& devices) const;
   void AppendVanished(std::vector<DeviceListing>& devices) const;
   void Remember(const std::vector<DeviceListing>& devices);
@@ -120,6 +125,10 @@ absl::StatusOr<Session> NvmlBackend::ListDevices() {
   if (code != abi::kSuccess && code != abi::kGpuNotFound) {
     return OpenError(library_->device_count.name, code);
   }
+  if (opened_count_ > kMostGpus) {
+    return absl::UnavailableError(std::string(library_->device_count.name) +
+                                  ": the driver answered an impossible number of GPUs");
+  }
   for (unsigned int index = 0; index < opened_count_; ++index) {
     const Identification found = Identify(*library_, mark_, index);
     // One GPU's trouble is its own; only what is said of the whole driver ends the session.
@@ -149,13 +158,19 @@ DeviceListing NvmlBackend::List(const Identification& found) const {
     case Effect::kNotPermitted:
       listing.state = DeviceState::kNotPermitted;
       listing.state_reason = Describe(found.call, found.code);
+      listing.device = Unidentified(found.identity, Refusal::kNotOurs);
       break;
     default:
-      listing.device = std::make_shared<UnidentifiedDevice>(
-          library_, ticket, static_cast<unsigned int>(found.identity.index));
+      listing.device = Unidentified(found.identity, Refusal::kNotOurs);
       break;
   }
   return listing;
+}
+
+std::shared_ptr<Device> NvmlBackend::Unidentified(const model::GpuIdentity& gpu,
+                                                  Refusal refusal) const {
+  return std::make_shared<UnidentifiedDevice>(library_, SessionTicket(sessions_),
+                                              static_cast<unsigned int>(gpu.index), refusal);
 }
 
 // A GPU that would not say who it is takes the identity last seen at its index, unless the driver
@@ -169,7 +184,15 @@ void NvmlBackend::RecallIdentities(std::vector<DeviceListing>& devices) const {
       if (Lists(devices, known.identity.uuid)) continue;
       if (best == nullptr || known.session > best->session) best = &known;
     }
-    if (best != nullptr) listing.identity = best->identity;
+    if (best == nullptr) continue;
+    listing.identity = best->identity;
+    // One that this process has read is missed: were it left out like another container's, an
+    // aggregate without it could read as falling load.
+    if (listing.state == DeviceState::kNotPermitted) {
+      listing.state = DeviceState::kPresent;
+      listing.state_reason.clear();
+      listing.device = Unidentified(listing.identity, Refusal::kFails);
+    }
   }
 }
 

@@ -254,10 +254,27 @@ TEST_F(BackendTest, AGpuThatIsNotOurs) {
     EXPECT_EQ(session.devices[0].state, DeviceState::kNotPermitted);
     EXPECT_EQ(session.devices[0].state_reason,
               std::string("nvmlDeviceGetHandleByIndex_v2: ") + text);
-    EXPECT_EQ(session.devices[0].device, nullptr);
+    const DeviceSample sample = Read(session, 0);
+    EXPECT_EQ(sample.state, DeviceState::kNotPermitted);
+    EXPECT_FALSE(sample.session_broken) << "not before it may be opened";
     EXPECT_EQ(session.devices[1].state, DeviceState::kPresent);
     EXPECT_THAT(Read(session, 1).readings[MetricId::kPowerDraw], IsValue(60));
   }
+}
+
+TEST_F(BackendTest, AGpuThatWasOursAndIsRefusedNowFailsRatherThanVanishes) {
+  KnowThreeGpus();
+  const Session session = Open(
+      "gpu\n uuid GPU-a\n error nvmlDeviceGetHandleByIndex_v2 4\n"
+      "gpu\n uuid GPU-b\ngpu\n uuid GPU-c\n");
+  ASSERT_EQ(session.devices.size(), 3u);
+  EXPECT_EQ(session.devices[0].state, DeviceState::kPresent);
+  EXPECT_EQ(session.devices[0].identity.uuid, "GPU-a");
+  const DeviceSample sample = Read(session, 0);
+  EXPECT_EQ(sample.state, DeviceState::kPresent);
+  EXPECT_THAT(
+      sample.readings[MetricId::kPowerDraw],
+      IsAbsent(Missing::kDriverError, "nvmlDeviceGetHandleByIndex_v2: Insufficient Permissions"));
 }
 
 TEST_F(BackendTest, AGpuThatDoesNotSayWhoItIsFailsRatherThanVanishes) {

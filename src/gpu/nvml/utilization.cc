@@ -79,7 +79,11 @@ UtilizationSamples::Result UtilizationSamples::Read(DeviceCalls& calls) {
     return result;
   }
   if (code == abi::kSuccess) return Average(value_type);
-  if (code == abi::kNotFound || EffectOf(code) == Effect::kCallNeverWorks) return result;
+  // Drivers differ in how they say that the ring is empty, which it is while the GPU is idle.
+  if (code == abi::kNotFound || MissingOf(code) == model::Missing::kNotReady ||
+      EffectOf(code) == Effect::kCallNeverWorks) {
+    return result;
+  }
   result.kind = Kind::kFailed;
   result.code = code;
   return result;
