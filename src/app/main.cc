@@ -21,8 +21,9 @@ int Main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "ask") {
     return cli::Ask(std::vector<std::string>(argv + 2, argv + argc));
   }
-  const ParsedOptions parsed =
-      ParseOptions(argc, argv, [](const char* name) { return std::getenv(name); });
+  // No other thread runs yet. NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const auto environment = [](const char* name) { return std::getenv(name); };
+  const ParsedOptions parsed = ParseOptions(argc, argv, environment);
   if (parsed.exit_status) {
     std::fputs(parsed.message.c_str(), *parsed.exit_status == 0 ? stdout : stderr);
     return *parsed.exit_status;

@@ -51,11 +51,8 @@ Reader ReadOptionalPort(Port Options::* member) {
   return [member](const std::string& text, Options& options) -> std::optional<std::string> {
     const auto port = ParsePortNumber(text);
     if (!port) return "a port from 1 to 65535, 0 to disable, or auto for any free one";
-    if (*port == 0 && text != "auto") {
-      options.*member = std::nullopt;
-    } else {
-      options.*member = *port;
-    }
+    const bool disabled = *port == 0 && text != "auto";
+    options.*member = disabled ? std::nullopt : port;
     return std::nullopt;
   };
 }

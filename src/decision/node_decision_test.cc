@@ -54,7 +54,7 @@ NodeSnapshot Node(std::vector<GpuSnapshot> gpus) {
   return node;
 }
 
-absl::StatusOr<double> Value(const NodeSnapshot& node, trigger::TriggerSpec spec = {}) {
+absl::StatusOr<double> Value(const NodeSnapshot& node, const trigger::TriggerSpec& spec = {}) {
   return NodeValue(spec, &node, kNow, kMaxAge);
 }
 

@@ -84,9 +84,9 @@ class Engine final : public httplib::Server {
       response.set_content(NotFoundText(), "text/plain; charset=utf-8");
       return;
     }
-    Page page = route->second();
+    const Page page = route->second();
     response.status = page.status;
-    response.set_content(std::move(page.body), page.content_type);
+    response.set_content(page.body, page.content_type);
   }
 
   std::string NotFoundText() const {

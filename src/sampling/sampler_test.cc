@@ -17,7 +17,6 @@ using kgs::testing::FakeBackend;
 using kgs::testing::FakeClock;
 using kgs::testing::FakeDriver;
 using model::MetricId;
-using model::Missing;
 
 class SamplerTest : public ::testing::Test {
  protected:

@@ -43,7 +43,7 @@ class Parser {
     const auto gpus = top.find("gpus");
     if (root.IsMap() && gpus == top.end()) reader_.Problem(root, "", "gpus is missing");
     if (gpus != top.end()) Gpus(gpus->second, &scenario);
-    const absl::Status status = reader_.status();
+    absl::Status status = reader_.status();
     if (!status.ok()) return status;
     return scenario;
   }

@@ -132,7 +132,7 @@ class SimulatedBackend final : public Backend {
 absl::StatusOr<std::unique_ptr<Backend>> MakeSimulatedBackend(const std::string& file,
                                                               const base::Clock& clock) {
   ScenarioFile scenario_file(file, clock);
-  const absl::Status status = scenario_file.Load();
+  absl::Status status = scenario_file.Load();
   if (!status.ok()) return status;
   return std::make_unique<SimulatedBackend>(std::move(scenario_file), clock);
 }

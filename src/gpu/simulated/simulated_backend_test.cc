@@ -274,8 +274,8 @@ TEST_F(SimulatedBackendTest, ReadsOverlapWithEachOtherAndWithChanges) {
     });
   }
   for (int i = 1; i <= 50; ++i) {
-    const std::string load = std::to_string(i);
-    Write("gpus: [{gpu_utilization: " + load + "}, {gpu_utilization: " + load + "}]");
+    const std::string gpu = "{gpu_utilization: " + std::to_string(i) + "}";
+    Write("gpus: [" + gpu + "," + gpu + "]");
     EXPECT_TRUE(backend->Check());
   }
   done = true;
