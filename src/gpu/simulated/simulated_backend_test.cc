@@ -274,8 +274,9 @@ TEST_F(SimulatedBackendTest, ReadsOverlapWithEachOtherAndWithChanges) {
     });
   }
   for (int i = 1; i <= 50; ++i) {
-    const std::string gpu = "{gpu_utilization: " + std::to_string(i) + "}";
-    Write("gpus: [" + gpu + "," + gpu + "]");
+    std::string gpus = "gpus:\n";
+    for (int gpu = 0; gpu < 2; ++gpu) gpus += "  - gpu_utilization: " + std::to_string(i) + "\n";
+    Write(gpus);
     EXPECT_TRUE(backend->Check());
   }
   done = true;
