@@ -220,6 +220,8 @@ int RunStandalone(const Options& options) {
     base::LogWarn("a driver call is stuck: ending without waiting for it");
     std::_Exit(exit_status);
   }
+  // Under the guard too.
+  standalone.reset();
   if (started.ok()) base::LogInfo("stopped");
   return exit_status;
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/temp_folder.h"
 
 namespace kgs::gpu {
 namespace {
@@ -20,13 +21,6 @@ using ::testing::StartsWith;
 
 class BackendsTest : public ::testing::Test {
  protected:
-  BackendsTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kgs-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    file_ = (folder_ / "gpus.yaml").string();
-  }
-  ~BackendsTest() override { std::filesystem::remove_all(folder_); }
-
   /// The names of the backends that \p options make.
   std::vector<std::string> NamesOf(const BackendOptions& options) const {
     const auto backends = MakeBackends(options, clock_);
@@ -51,8 +45,8 @@ class BackendsTest : public ::testing::Test {
   }
 
   testing::FakeClock clock_;
-  std::filesystem::path folder_;
-  std::string file_;
+  const kgs::testing::TempFolder folder_;
+  const std::string file_ = (folder_.path() / "gpus.yaml").string();
 };
 
 TEST_F(BackendsTest, TheNamesOfTheFlag) {

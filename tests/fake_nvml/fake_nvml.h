@@ -12,6 +12,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/temp_folder.h"
+
 namespace kgs::testing {
 
 /// The script of this process, in a directory of its own. One a process, made before the library is
@@ -25,11 +27,11 @@ class FakeNvml {
 
   /// Replaces the script. The next driver call heeds it.
   void Write(const std::string& script) {
-    const std::filesystem::path next = directory_ / "next";
+    const std::filesystem::path next = folder_.path() / "next";
     // The growing last line makes every version differ in size, which no clock's grain can hide.
     padding_ += '#';
     std::ofstream(next) << script << "\n" << padding_ << "\n";
-    std::filesystem::rename(next, directory_ / "script");
+    std::filesystem::rename(next, folder_.path() / "script");
   }
 
   /// How often \p symbol of \p library (a path) was called in this process.
@@ -45,28 +47,14 @@ class FakeNvml {
     return count(symbol.c_str());
   }
 
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return folder_.path(); }
 
  private:
-  FakeNvml() : directory_(MakeDirectory()) {
+  FakeNvml() {
     // Before there are threads. NOLINTNEXTLINE(concurrency-mt-unsafe)
-    setenv("FAKE_NVML_SCRIPT", (directory_ / "script").c_str(), 1);
+    setenv("FAKE_NVML_SCRIPT", (folder_.path() / "script").c_str(), 1);
   }
-  ~FakeNvml() {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-
-  static std::filesystem::path MakeDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "fake_nvml.XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) {
-      std::perror("mkdtemp");
-      std::abort();
-    }
-    return pattern;
-  }
-
-  const std::filesystem::path directory_;
+  const TempFolder folder_;
   std::string padding_;
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/temp_folder.h"
 
 namespace kgs::gpu::simulated {
 namespace {
@@ -26,13 +27,6 @@ constexpr char kRising[] = "gpus: [{gpu_utilization: {points: [[0s, 0], [100s, 1
 
 class SimulatedBackendTest : public ::testing::Test {
  protected:
-  SimulatedBackendTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kgs-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    path_ = folder_ / "gpus.yaml";
-  }
-  ~SimulatedBackendTest() override { std::filesystem::remove_all(folder_); }
-
   // Each with a time of its own: two writes within a tick of the file system's clock look alike.
   void Write(const std::string& text) {
     std::ofstream(path_, std::ios::trunc) << text;
@@ -76,8 +70,8 @@ class SimulatedBackendTest : public ::testing::Test {
   }
 
   testing::FakeClock clock_;
-  std::filesystem::path folder_;
-  std::filesystem::path path_;
+  const kgs::testing::TempFolder folder_;
+  const std::filesystem::path path_ = folder_.path() / "gpus.yaml";
   std::filesystem::file_time_type first_write_ = std::filesystem::file_time_type::clock::now();
   int writes_ = 0;
 };
@@ -113,7 +107,7 @@ TEST_F(SimulatedBackendTest, AFileThatIsNoneIsAnError) {
     return std::string(backend.status().message());
   };
   EXPECT_EQ(error(path_), path_.string() + ": No such file or directory");
-  EXPECT_THAT(error(folder_), HasSubstr("accepted: a regular file of at most 4 MiB"));
+  EXPECT_THAT(error(folder_.path()), HasSubstr("accepted: a regular file of at most 4 MiB"));
   EXPECT_THAT(error("/dev/zero"), HasSubstr("accepted: a regular file"));
   Write("");
   EXPECT_THAT(error(path_), HasSubstr("is nothing, accepted: a map of gpus"));
@@ -155,7 +149,7 @@ TEST_F(SimulatedBackendTest, ARenameOverTheFileIsAChange) {
   const auto backend = Make("gpus: [{gpu_utilization: 10}]");
   const Session session = Open(*backend);
   const auto time = std::filesystem::last_write_time(path_);
-  const auto other = folder_ / "other";
+  const auto other = folder_.path() / "other";
   std::ofstream(other) << "gpus: [{gpu_utilization: 20}]";
   std::filesystem::last_write_time(other, time);
   std::filesystem::rename(other, path_);
