@@ -6,6 +6,13 @@
 
 namespace kgs::model {
 
+/// Where a MIG device stands within its GPU.
+struct MigPlace {
+  std::string parent_uuid;
+  int gpu_instance = 0;
+  int compute_instance = 0;
+};
+
 /// What does not change of a GPU while the driver is open. Text is empty where the driver does not
 /// say.
 struct GpuIdentity {
@@ -18,6 +25,10 @@ struct GpuIdentity {
   std::optional<int> minor_number;
   /// "00000000:65:00.0".
   std::string pci_bus_id;
+  /// N of /dev/dri/cardN, by which Intel's device plugin names a GPU.
+  std::optional<int> drm_card;
+  /// Set for a MIG device, whose other members are then its own or its parent's.
+  std::optional<MigPlace> mig;
 };
 
 enum class DeviceState {

@@ -62,4 +62,32 @@ struct ScalerCounters {
   std::atomic<int64_t> open_streams{0};
 };
 
+/// The agent's questions to the kubelet.
+struct PodResourcesCounters {
+  Counter listings;
+  /// Of them those without an answer.
+  Counter failures;
+};
+
+/// The agent's streams to the hubs.
+struct PublisherCounters {
+  Counter reports;
+  /// Of them those sent before their time, since a value crossed what a hub waits for.
+  Counter crossings;
+  /// Streams that ended without being asked to.
+  Counter stream_failures;
+  std::atomic<int64_t> open_streams{0};
+};
+
+/// The hub's streams from agents.
+struct ReceiverCounters {
+  Counter reports;
+  Counter report_bytes;
+  /// Reports that contradicted themselves; each ended its stream.
+  Counter refused_reports;
+  /// Agents that were asked to list their pods.
+  Counter list_requests;
+  std::atomic<int64_t> open_streams{0};
+};
+
 }  // namespace kgs::telemetry

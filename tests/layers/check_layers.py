@@ -27,6 +27,7 @@ RESTRICTED = [
     (re.compile(r"^dlfcn\.h$"), {"gpu"}),
     (re.compile(r"^yaml-cpp/"), {"gpu", "engine", "kube"}),
     (re.compile(r"^httplib\.h$|^prometheus/"), {"http"}),
+    (re.compile(r"^curl/"), {"kube"}),
     (re.compile(r"^spdlog/"), {"base"}),
     (re.compile(r"^CLI/"), {"app"}),
 ]

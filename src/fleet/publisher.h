@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The agent's side: keeps one stream to every hub replica and sends each the latest report, every
+// second, and at once when a value crosses what any hub waits for. Nothing queues: while a write is
+// under way only the newest report waits.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <grpcpp/security/credentials.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "model/node_report.h"
+#include "telemetry/counters.h"
+
+namespace kgs::fleet {
+
+struct PublisherOptions {
+  /// HOST:PORT; every address behind the name is a hub replica.
+  std::string hub;
+  std::string node;
+  /// Of this process alone.
+  std::string boot_id;
+  std::string version;
+  base::Duration interval = std::chrono::seconds(1);
+  /// Between two reports, whatever crosses.
+  base::Duration least_interval = std::chrono::milliseconds(100);
+  /// Between two resolutions of the name.
+  base::Duration resolve_interval = std::chrono::seconds(5);
+  base::Duration first_backoff = std::chrono::milliseconds(200);
+  base::Duration longest_backoff = std::chrono::seconds(5);
+};
+
+/// "10.0.0.7:6001" of each address, sorted, each once; or why not. May block.
+using ResolveHub =
+    std::function<absl::StatusOr<std::vector<std::string>>(const std::string& host_port)>;
+
+/// By getaddrinfo.
+absl::StatusOr<std::vector<std::string>> ResolveByDns(const std::string& host_port);
+
+/// One replica, as pages show it.
+struct HubState {
+  std::string address;
+  bool connected = false;
+  /// Why not, in stable words; else empty.
+  std::string problem;
+};
+
+class Publisher {
+ public:
+  /// \p on_list_pods is called on a gRPC thread when a hub asks for a new listing.
+  Publisher(PublisherOptions options, ResolveHub resolve,
+            std::shared_ptr<grpc::ChannelCredentials> credentials, const base::Clock& clock,
+            telemetry::PublisherCounters& counters, std::function<void()> on_list_pods);
+  ~Publisher();
+
+  void Start();
+  /// Ends every stream. Returns within a second; a name resolution that hangs is left behind.
+  void Stop();
+
+  /// Any thread: there is a newer report.
+  void Offer(std::shared_ptr<const model::NodeReport> report);
+
+  /// Any thread. Empty until the name has been resolved once.
+  std::vector<HubState> Hubs() const;
+  /// Why the name cannot be resolved at the moment; else empty. Any thread.
+  std::string ResolveProblem() const;
+  std::vector<base::ThreadHealth> Health() const;
+
+ private:
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kgs::fleet

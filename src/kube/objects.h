@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the API server's JSON to our values. Pure. What is absent gets the default that the API
+// documents; what has the wrong type is INVALID_ARGUMENT naming the path and the object.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/allocation.h"
+#include "model/pod.h"
+#include "model/scale_target.h"
+#include "model/scaled_object.h"
+
+namespace kgs::kube {
+
+/// namespace and name of any object; uid beside it.
+struct ObjectMeta {
+  std::string object_namespace;
+  std::string name;
+  std::string uid;
+};
+absl::StatusOr<ObjectMeta> ReadMeta(const nlohmann::json& object);
+
+absl::StatusOr<model::Pod> ReadPod(const nlohmann::json& object);
+
+/// With the triggers for whose scalerAddress \p names_us is true; there may be none.
+absl::StatusOr<model::ScaledObject> ReadScaledObject(
+    model::ObjectKind kind, const nlohmann::json& object,
+    const std::function<bool(const std::string& scaler_address)>& names_us);
+
+/// A Deployment, StatefulSet or ReplicaSet. \p ref without name.
+absl::StatusOr<model::ScaleTarget> ReadAppsTarget(const model::TargetRef& ref,
+                                                  const nlohmann::json& object);
+
+/// An autoscaling/v1 Scale as /scale answers. \p ref whole.
+absl::StatusOr<model::ScaleTarget> ReadScale(const model::TargetRef& ref,
+                                             const nlohmann::json& object);
+
+/// A ResourceSlice of resource.k8s.io v1 or its betas: the devices that have an attribute uuid.
+absl::StatusOr<std::vector<std::pair<model::DraDevice, std::string>>> ReadResourceSlice(
+    const nlohmann::json& object);
+
+/// Keys that none of the above looks at and that make up most of an object's bytes.
+bool IsDroppedKey(std::string_view key);
+
+}  // namespace kgs::kube

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The hub's copy of what Kubernetes says of the workloads that name us: written by the Kubernetes
+// loop, read by RPC handlers. A lookup costs what its workload has pods, never what the cluster
+// has.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "model/allocation.h"
+#include "model/pod.h"
+#include "model/scale_target.h"
+#include "model/scaled_object.h"
+
+namespace kgs::kube {
+
+using PodPtr = std::shared_ptr<const model::Pod>;
+
+/// A workload at one moment.
+struct Workload {
+  /// Never null.
+  std::shared_ptr<const model::ScaledObject> object;
+  /// Null where problem says why, and for a ScaledJob.
+  std::shared_ptr<const model::ScaleTarget> target;
+  /// Why its target or its pods are not known, in stable words; else empty.
+  std::string problem;
+  /// By name: all pods of the namespace that the target's selector selects (of a ScaledJob: its
+  /// label scaledjob.keda.sh/name; of a LeaderWorkerSet: all pods of all its groups, since its own
+  /// selector means the leaders only).
+  std::vector<PodPtr> pods;
+};
+
+struct StoreCounts {
+  size_t scaled_objects = 0;
+  size_t scaled_jobs = 0;
+  size_t triggers = 0;
+  /// Of all namespaces that are watched, and those of them that a tracked workload selects.
+  size_t pods = 0;
+  size_t workload_pods = 0;
+};
+
+/// Find and the like: any thread; a short lock, no copy but of pointers. Put..., Remove... and
+/// Set...: the Kubernetes loop only.
+class Store {
+ public:
+  /// \p on_workload_pod is called without the lock, on the loop, for a pod of a tracked workload
+  /// that is new there or of which anything changed.
+  explicit Store(const base::Clock& clock, std::function<void(const PodPtr&)> on_workload_pod);
+  ~Store();
+
+  /// Nothing where no such object names us.
+  std::optional<Workload> Find(const model::ObjectKey& key) const;
+  /// Without its pods. Null where no such object names us.
+  std::shared_ptr<const model::ScaledObject> FindObject(const model::ObjectKey& key) const;
+  std::vector<std::shared_ptr<const model::ScaledObject>> Objects() const;
+  /// The UUID that a ResourceSlice gives to a device; nothing where there is no such slice.
+  std::optional<std::string> UuidOf(const model::DraDevice& device) const;
+  StoreCounts Counts() const;
+
+  void PutObject(std::shared_ptr<const model::ScaledObject> object);
+  void RemoveObject(const model::ObjectKey& key);
+  /// Kept only while an object scales it.
+  void PutTarget(std::shared_ptr<const model::ScaleTarget> target);
+  /// \p ref without its resource and version counts.
+  void RemoveTarget(const std::string& target_namespace, const model::TargetRef& ref);
+  /// Why this target is not known: "apps/v1 Deployment web: not found". Empty takes it back.
+  void SetTargetProblem(const std::string& target_namespace, const model::TargetRef& ref,
+                        const std::string& problem);
+  /// Fills in seen_started and seen_replacing from what was there before.
+  void PutPod(model::Pod pod);
+  /// A pod of another uid than \p uid stays: an event of the earlier one came late.
+  void RemovePod(const model::PodName& name, const std::string& uid);
+  /// Of one namespace: for dropping what a list no longer names, or all of it.
+  std::vector<PodPtr> PodsIn(const std::string& pod_namespace) const;
+  /// Why nothing of the workloads of this namespace can be relied on (a list is not there yet, the
+  /// API server is out of reach); empty takes it back.
+  void SetNamespaceProblem(const std::string& object_namespace, const std::string& problem);
+  /// Replaces what is known of one ResourceSlice: by device, the UUID.
+  void PutSlice(const std::string& slice, std::vector<std::pair<model::DraDevice, std::string>>);
+  void RemoveSlice(const std::string& slice);
+
+ private:
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kgs::kube
