@@ -12,15 +12,15 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
-#include "base/backoff.h"
 #include "base/clock.h"
 #include "kube/client/transport.h"
 
 namespace kgs::kube {
 
-/// What a reflector tells its owner, on the loop's thread. An object is the JSON as sent, except
-/// that reading leaves out metadata.managedFields and what DropKey says.
+/// What a reflector tells its owner, on the loop's thread. All are set. An object is the JSON as
+/// sent, except that reading leaves out metadata.managedFields and what drop_key says.
 struct ReflectorEvents {
   /// An object is there, new or changed. In a watch or in a list.
   std::function<void(const nlohmann::json& object)> on_object;
@@ -47,8 +47,11 @@ struct ReflectorOptions {
   base::Duration longest_silence = std::chrono::seconds(100);
   base::Duration first_backoff = std::chrono::milliseconds(200);
   base::Duration longest_backoff = std::chrono::seconds(10);
-  /// Keys of an object whose values are not even kept while it is read ("containers").
+  /// Keys of an object whose values are not even kept while it is read ("containers"). Keys that
+  /// users choose, as of labels, are kept whatever they are called.
   std::function<bool(std::string_view key)> drop_key;
+  /// Uniform in [0, 1), for the jitter of waits; left empty, it is random.
+  std::function<double()> random;
 };
 
 /// What became of a reflector. For metrics and for telling why something is not known.
@@ -61,14 +64,17 @@ struct ReflectorState {
   /// When the API server last sent anything that proves the copy is up to date: the end of a list,
   /// an event, a bookmark, the start of a watch.
   std::optional<base::SteadyTime> last_contact;
-  /// In words that do not change from try to try; empty while live.
+  /// In words that do not change from try to try; empty while live. It stays until a watch is open
+  /// again.
   std::string problem;
+  /// Begun.
   uint64_t lists = 0;
   uint64_t watches = 0;
+  /// That came in watches, bookmarks left out.
   uint64_t events = 0;
 };
 
-/// To be used on the loop's thread only.
+/// To be used on the loop's thread only. Not to be destroyed from within its own callbacks.
 class Reflector {
  public:
   /// \p on_state is called after every change of state().
@@ -79,8 +85,9 @@ class Reflector {
   Reflector& operator=(const Reflector&) = delete;
 
   void Start();
-  /// Lists again now, whatever it is doing, unless a list has only just begun. \p done is called
-  /// when that list has ended or failed.
+  /// Lists again now, whatever it is doing, unless a list has only just begun: then that one is
+  /// meant. One that has come further is followed by another rather than broken off, so that lists
+  /// that take long end at all. \p done is called when the list meant has ended or failed.
   void Relist(std::function<void()> done);
   const ReflectorState& state() const;
 
