@@ -42,6 +42,8 @@ class Cluster {
   Cluster(ClusterOptions options, Transport& transport, Store& store,
           std::function<void()> on_objects);
   ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
 
   /// Any thread.
   void Start();
@@ -51,17 +53,22 @@ class Cluster {
   /// due. Any thread.
   void RefreshObjects(std::function<void()> done);
 
-  /// Any thread. Whether every object, and all that the objects need, has been listed once.
+  /// Any thread. Whether every object has been listed once, and all that the objects need has been
+  /// listed or refused. Once true it stays so.
   bool Synced() const;
-  /// Why nothing can be answered: the objects are not listed yet, or the API server is out of
-  /// reach. Else empty. Any thread.
+  /// Why nothing at all can be answered: the API server is out of reach, or no list of objects is
+  /// there. Else empty. Any thread.
   std::string Problem() const;
+  /// Why objects of this kind and namespace are not known: as Problem, or their own list is not
+  /// there yet, is refused, or has lost touch. Else empty. Any thread.
+  std::string ProblemOf(model::ObjectKind kind, const std::string& object_namespace) const;
   /// Of every watch, and of the /scale polls as one. Any thread.
   std::vector<ReflectorState> Watches() const;
 
  private:
   class Impl;
   const std::unique_ptr<Impl> impl_;
+  Transport& transport_;
 };
 
 }  // namespace kgs::kube

@@ -8,7 +8,9 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,10 +31,16 @@ absl::StatusOr<ObjectMeta> ReadMeta(const nlohmann::json& object);
 
 absl::StatusOr<model::Pod> ReadPod(const nlohmann::json& object);
 
-/// With the triggers for whose scalerAddress \p names_us is true; there may be none.
+/// With the triggers for whose scalerAddress \p names_us is true; there may be none. A trigger
+/// whose metricType KEDA refuses (Utilization) is left out: KEDA never asks for it, and the others
+/// stay good. The target's resource is set where the kind is one of apps/v1, or where status says
+/// it for the very kind that spec names now.
 absl::StatusOr<model::ScaledObject> ReadScaledObject(
     model::ObjectKind kind, const nlohmann::json& object,
     const std::function<bool(const std::string& scaler_address)>& names_us);
+
+/// "deployments" of an apps/v1 kind that has a selector and replicas of its own; else nothing.
+std::optional<std::string> AppsResource(const model::TargetRef& ref);
 
 /// A Deployment, StatefulSet or ReplicaSet. \p ref without name.
 absl::StatusOr<model::ScaleTarget> ReadAppsTarget(const model::TargetRef& ref,
@@ -46,7 +54,9 @@ absl::StatusOr<model::ScaleTarget> ReadScale(const model::TargetRef& ref,
 absl::StatusOr<std::vector<std::pair<model::DraDevice, std::string>>> ReadResourceSlice(
     const nlohmann::json& object);
 
-/// Keys that none of the above looks at and that make up most of an object's bytes.
+/// Keys that none of the above looks at and that make up most of an object's bytes. Keys that users
+/// choose (of labels, annotations, a trigger's metadata) may be called so too: whoever leaves these
+/// out has to tell the difference, as client/slim_json.h does.
 bool IsDroppedKey(std::string_view key);
 
 }  // namespace kgs::kube

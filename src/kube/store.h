@@ -5,15 +5,18 @@
 // has.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/mutex.h"
 #include "model/allocation.h"
 #include "model/pod.h"
 #include "model/scale_target.h"
@@ -29,7 +32,7 @@ struct Workload {
   std::shared_ptr<const model::ScaledObject> object;
   /// Null where problem says why, and for a ScaledJob.
   std::shared_ptr<const model::ScaleTarget> target;
-  /// Why its target or its pods are not known, in stable words; else empty.
+  /// Why its target or its pods are not known, in stable words; then there are no pods. Else empty.
   std::string problem;
   /// By name: all pods of the namespace that the target's selector selects (of a ScaledJob: its
   /// label scaledjob.keda.sh/name; of a LeaderWorkerSet: all pods of all its groups, since its own
@@ -52,8 +55,10 @@ class Store {
  public:
   /// \p on_workload_pod is called without the lock, on the loop, for a pod of a tracked workload
   /// that is new there or of which anything changed.
-  explicit Store(const base::Clock& clock, std::function<void(const PodPtr&)> on_workload_pod);
+  Store(const base::Clock& clock, std::function<void(const PodPtr&)> on_workload_pod);
   ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
   /// Nothing where no such object names us.
   std::optional<Workload> Find(const model::ObjectKey& key) const;
@@ -61,30 +66,40 @@ class Store {
   std::shared_ptr<const model::ScaledObject> FindObject(const model::ObjectKey& key) const;
   std::vector<std::shared_ptr<const model::ScaledObject>> Objects() const;
   /// The UUID that a ResourceSlice gives to a device; nothing where there is no such slice.
-  std::optional<std::string> UuidOf(const model::DraDevice& device) const;
+  /// UNAVAILABLE where that is not known: two slices differ, or none has been read yet.
+  absl::StatusOr<std::optional<std::string>> UuidOf(const model::DraDevice& device) const;
+  /// Whether the pod is known to hold nothing any more, whatever a kubelet lists (one before 1.34
+  /// goes on listing ended pods): it has ended, or was deleted a while ago. False for a pod of a
+  /// namespace that is not watched.
+  bool HasEnded(const model::PodName& name) const;
   StoreCounts Counts() const;
 
   void PutObject(std::shared_ptr<const model::ScaledObject> object);
   void RemoveObject(const model::ObjectKey& key);
-  /// Kept only while an object scales it.
+  /// Kept only while an object scales it. Takes back its problem.
   void PutTarget(std::shared_ptr<const model::ScaleTarget> target);
-  /// \p ref without its resource and version counts.
+  /// From then on "not found". \p ref without its resource and version counts.
   void RemoveTarget(const std::string& target_namespace, const model::TargetRef& ref);
   /// Why this target is not known: "apps/v1 Deployment web: not found". Empty takes it back.
   void SetTargetProblem(const std::string& target_namespace, const model::TargetRef& ref,
                         const std::string& problem);
-  /// Fills in seen_started and seen_replacing from what was there before.
+  /// Fills in seen_started and seen_replacing from what was there before, or was until it was
+  /// removed within the last 10 minutes.
   void PutPod(model::Pod pod);
   /// A pod of another uid than \p uid stays: an event of the earlier one came late.
   void RemovePod(const model::PodName& name, const std::string& uid);
-  /// Of one namespace: for dropping what a list no longer names, or all of it.
-  std::vector<PodPtr> PodsIn(const std::string& pod_namespace) const;
+  /// Removes the pods of one namespace that \p names does not have: what a list no longer names, or
+  /// all where nothing needs them any more.
+  void RetainPods(const std::string& pod_namespace, const std::unordered_set<std::string>& names);
   /// Why nothing of the workloads of this namespace can be relied on (a list is not there yet, the
   /// API server is out of reach); empty takes it back.
   void SetNamespaceProblem(const std::string& object_namespace, const std::string& problem);
-  /// Replaces what is known of one ResourceSlice: by device, the UUID.
+  /// Replaces what is known of one ResourceSlice: by device, the UUID. A device to which two slices
+  /// give different UUIDs has none.
   void PutSlice(const std::string& slice, std::vector<std::pair<model::DraDevice, std::string>>);
   void RemoveSlice(const std::string& slice);
+  /// Why what slices say is not known; empty takes it back.
+  void SetSlicesProblem(const std::string& problem);
 
  private:
   class Impl;

@@ -48,6 +48,9 @@ struct PodAllocation {
   PodName pod;
   std::vector<PluginDevice> plugin_devices;
   std::vector<DraDevice> dra_devices;
+  /// One answer named two pods of this name (the kubelet still keeps an earlier one) with different
+  /// devices; what stands here is what either holds.
+  bool ambiguous = false;
   /// The last listing that named it.
   ListingTime listed;
 };

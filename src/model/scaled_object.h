@@ -43,12 +43,16 @@ struct Trigger {
   HpaMetricType metric_type = HpaMetricType::kAverageValue;
   /// As written; of a key that ends in FromEnv the value is the variable's name.
   std::map<std::string, std::string> metadata;
+
+  bool operator==(const Trigger&) const = default;
 };
 
 struct ScalingModifiers {
   std::string formula;
   std::string target;
   HpaMetricType metric_type = HpaMetricType::kAverageValue;
+
+  bool operator==(const ScalingModifiers&) const = default;
 };
 
 /// What is scaled. resource ("deployments") is empty where the API has not said it yet.
@@ -81,6 +85,8 @@ struct ScaledObject {
   std::optional<int> idle_replicas;
   /// Annotation autoscaling.keda.sh/paused or paused-replicas: KEDA does not ask.
   bool paused = false;
+
+  bool operator==(const ScaledObject&) const = default;
 };
 
 }  // namespace kgs::model
