@@ -31,7 +31,7 @@ struct ThreadHealth {
 ///
 /// \p turn does one round of work and returns how long to wait for the next; Wake() ends the wait
 /// early. A wait longer than a day is cut to a day. \p turn must not block on anything outside the
-/// process: calls that may hang belong on a sampling::Lane. Start and Stop belong to the owner;
+/// process: calls that may hang belong on a base::Lane. Start and Stop belong to the owner;
 /// Wake and Health may be called from any thread at any time.
 class LoopThread {
  public:

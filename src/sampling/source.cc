@@ -121,7 +121,7 @@ void Source::PostReads() {
   }
 }
 
-void Source::Post(Lane& lane, std::optional<SteadyTime>& busy_since,
+void Source::Post(base::Lane& lane, std::optional<SteadyTime>& busy_since,
                   std::function<void(Board&)> work) {
   if (lane.busy()) return;
   uint64_t round = 0;
@@ -222,8 +222,8 @@ void Source::OpenSucceeded(gpu::Session session) {
     gpus_.push_back({std::move(listing), std::nullopt, ""});
   }
   while (device_lanes_.size() < gpus_.size()) {
-    device_lanes_.push_back(std::make_unique<Lane>(std::string(backend_->name()) + "-" +
-                                                   std::to_string(device_lanes_.size())));
+    device_lanes_.push_back(std::make_unique<base::Lane>(std::string(backend_->name()) + "-" +
+                                                         std::to_string(device_lanes_.size())));
   }
   board_ = std::exchange(opening_board_, nullptr);
   base::MutexLock lock(board_->mutex);
@@ -312,7 +312,7 @@ void Source::WatchLanes() {
   }
 }
 
-std::string Source::WatchLane(const Lane& lane, std::optional<SteadyTime>& busy_since,
+std::string Source::WatchLane(const base::Lane& lane, std::optional<SteadyTime>& busy_since,
                               const std::string& hung_call, const std::string& who,
                               const char* call) const {
   if (!lane.busy()) {
@@ -358,7 +358,7 @@ std::vector<model::GpuSnapshot> Source::Gpus() const {
 
 std::vector<LaneStatus> Source::Lanes() const {
   std::vector<LaneStatus> lanes;
-  const auto add = [&](const Lane& lane, const std::optional<SteadyTime>& busy_since,
+  const auto add = [&](const base::Lane& lane, const std::optional<SteadyTime>& busy_since,
                        const std::string& doing) {
     lanes.push_back({lane.name(), lane.busy() ? busy_since : std::nullopt, doing});
   };

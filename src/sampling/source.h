@@ -16,11 +16,11 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/lane.h"
 #include "base/mutex.h"
 #include "gpu/backend.h"
 #include "model/node_snapshot.h"
 #include "sampling/board.h"
-#include "sampling/lane.h"
 #include "telemetry/counters.h"
 
 namespace kgs::sampling {
@@ -87,7 +87,7 @@ class Source {
   void PostOpen();
   void PostReads();
   /// Runs \p work for the present board's round on \p lane, unless that is busy.
-  void Post(Lane& lane, std::optional<base::SteadyTime>& busy_since,
+  void Post(base::Lane& lane, std::optional<base::SteadyTime>& busy_since,
             std::function<void(Board&)> work);
   /// Schedules a reopen for the reason \p why, once.
   void WantReopen(const std::string& why, base::Backoff& backoff);
@@ -99,7 +99,7 @@ class Source {
   void TakeReadings();
   void WatchLanes();
   /// The call that \p lane hangs in, or empty. Logs when a hang begins and when it ends.
-  std::string WatchLane(const Lane& lane, std::optional<base::SteadyTime>& busy_since,
+  std::string WatchLane(const base::Lane& lane, std::optional<base::SteadyTime>& busy_since,
                         const std::string& hung_call, const std::string& who,
                         const char* call) const;
 
@@ -108,8 +108,8 @@ class Source {
   const SourceOptions options_;
   telemetry::SamplingCounters& counters_;
 
-  Lane session_lane_;
-  std::vector<std::unique_ptr<Lane>> device_lanes_;
+  base::Lane session_lane_;
+  std::vector<std::unique_ptr<base::Lane>> device_lanes_;
   std::optional<base::SteadyTime> session_busy_since_;
 
   Phase phase_ = Phase::kClosed;

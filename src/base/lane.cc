@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/lane.h"
+#include "base/lane.h"
 
 #include <utility>
 
 #include "base/thread.h"
 
-namespace kgs::sampling {
+namespace kgs::base {
 
 Lane::Lane(std::string name)
     : name_(std::move(name)), thread_([name = name_, state = state_] { Run(name, *state); }) {}
@@ -14,7 +14,7 @@ Lane::~Lane() { StopUntil(std::chrono::steady_clock::now() + std::chrono::second
 
 bool Lane::TryRun(std::function<void()> task, std::function<void()> done) {
   {
-    base::MutexLock lock(state_->mutex);
+    MutexLock lock(state_->mutex);
     if (state_->busy || state_->stopping) return false;
     state_->busy = true;
     state_->task = std::move(task);
@@ -25,15 +25,15 @@ bool Lane::TryRun(std::function<void()> task, std::function<void()> done) {
 }
 
 bool Lane::busy() const {
-  base::MutexLock lock(state_->mutex);
+  MutexLock lock(state_->mutex);
   return state_->busy;
 }
 
-bool Lane::StopUntil(base::SteadyTime deadline) {
+bool Lane::StopUntil(SteadyTime deadline) {
   if (!thread_.joinable()) return true;
   bool idle = false;
   {
-    base::MutexLock lock(state_->mutex);
+    MutexLock lock(state_->mutex);
     state_->stopping = true;
     state_->changed.NotifyAll();
     while (state_->busy && state_->changed.WaitUntil(state_->mutex, deadline)) {
@@ -49,12 +49,12 @@ bool Lane::StopUntil(base::SteadyTime deadline) {
 }
 
 void Lane::Run(const std::string& name, State& state) {
-  base::NameThisThread(name);
+  NameThisThread(name);
   while (true) {
     std::function<void()> task;
     std::function<void()> done;
     {
-      base::MutexLock lock(state.mutex);
+      MutexLock lock(state.mutex);
       while (!state.task && !state.stopping) state.changed.Wait(state.mutex);
       if (!state.task) return;
       task = std::exchange(state.task, nullptr);
@@ -64,7 +64,7 @@ void Lane::Run(const std::string& name, State& state) {
     // What the task owns is let go before the lane counts as idle.
     task = nullptr;
     {
-      base::MutexLock lock(state.mutex);
+      MutexLock lock(state.mutex);
       state.busy = false;
     }
     state.changed.NotifyAll();
@@ -72,4 +72,4 @@ void Lane::Run(const std::string& name, State& state) {
   }
 }
 
-}  // namespace kgs::sampling
+}  // namespace kgs::base

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 
-namespace kgs::sampling {
+namespace kgs::base {
 
 /// A thread for calls that may never return. It holds at most one task; whoever hands out the work
 /// stays free and sees that the lane is busy.
@@ -32,12 +32,12 @@ class Lane {
 
   /// Ends the thread when its task is done, waiting until \p deadline at the latest. False: the
   /// task is stuck and its thread is left behind. No TryRun afterwards.
-  bool StopUntil(base::SteadyTime deadline);
+  bool StopUntil(SteadyTime deadline);
 
  private:
   struct State {
-    base::Mutex mutex;
-    base::CondVar changed;
+    Mutex mutex;
+    CondVar changed;
     std::function<void()> task KGS_GUARDED_BY(mutex);
     std::function<void()> done KGS_GUARDED_BY(mutex);
     bool busy KGS_GUARDED_BY(mutex) = false;
@@ -51,4 +51,4 @@ class Lane {
   std::thread thread_;
 };
 
-}  // namespace kgs::sampling
+}  // namespace kgs::base

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/lane.h"
+#include "base/lane.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 
-#include "tests/support/fake_backend.h"
+#include "tests/support/gate.h"
 
-namespace kgs::sampling {
+namespace kgs::base {
 namespace {
 
 using kgs::testing::Gate;
 
-base::SteadyTime SoonEnough() { return std::chrono::steady_clock::now() + std::chrono::minutes(1); }
+SteadyTime SoonEnough() { return std::chrono::steady_clock::now() + std::chrono::minutes(1); }
 
 void AwaitIdle(const Lane& lane) {
   while (lane.busy()) std::this_thread::yield();
@@ -69,4 +69,4 @@ TEST(Lane, LeavesAStuckTaskBehind) {
 }
 
 }  // namespace
-}  // namespace kgs::sampling
+}  // namespace kgs::base
