@@ -19,9 +19,14 @@ namespace kgs::fleet {
 class ClockOffset {
  public:
   static constexpr base::Duration kWindow = std::chrono::minutes(10);
+  /// Times further from the other clock's zero than this (36 years) are no monotonic times: they
+  /// are not added, and have no time of ours.
+  static constexpr int64_t kFurthestNs = int64_t{1} << 60;
+  static constexpr bool Plausible(int64_t ns) { return ns >= -kFurthestNs && ns <= kFurthestNs; }
 
   void Add(int64_t sent_ns, base::SteadyTime received);
-  /// What the other clock calls \p ns, in our time. Nothing before the first Add.
+  /// What the other clock calls \p ns, in our time, by the window that ended with the last Add.
+  /// Nothing before the first Add.
   std::optional<base::SteadyTime> ToOurs(int64_t ns) const;
 
  private:
@@ -31,8 +36,14 @@ class ClockOffset {
     int64_t smallest_ns = 0;
     bool used = false;
   };
+  /// Null before the first Add.
+  const Bucket* Newest() const;
+
   /// A minute of the window each, the one under way included: forgets after nine to ten minutes.
   std::array<Bucket, kBuckets> buckets_{};
+  /// The last minute before a silence that was longer than the window. Alone, the first message
+  /// after it would count as having taken no time at all, and it may have waited all that while.
+  Bucket before_silence_;
 };
 
 }  // namespace kgs::fleet

@@ -40,7 +40,8 @@ struct PublisherOptions {
 using ResolveHub =
     std::function<absl::StatusOr<std::vector<std::string>>(const std::string& host_port)>;
 
-/// By getaddrinfo.
+/// By getaddrinfo. Of a name with addresses of both families only those of the preferred one: a hub
+/// of a dual-stack Service has one of each, and is one hub.
 absl::StatusOr<std::vector<std::string>> ResolveByDns(const std::string& host_port);
 
 /// One replica, as pages show it.

@@ -3,6 +3,8 @@
 // The hub's side: the service that agents stream to. Called by gRPC on its own threads.
 #pragma once
 
+#include <grpcpp/server_builder.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,11 +24,18 @@ struct ReceiverOptions {
   base::Duration least_list_interval = std::chrono::seconds(1);
 };
 
-/// Of one report; for the server that this is registered with.
+/// Of one report.
 inline constexpr int kLongestReportBytes = 4 << 20;
 
+/// Settings that the server needs which a Receiver is registered with: how long a report may be,
+/// that agents may ask whether it is still there (gRPC would take their pings for an attack), and
+/// that it asks the same of them. Credentials and port are left to the caller.
+void SetUpForAgents(grpc::ServerBuilder& builder);
+
 /// Keeps the latest report of every agent in a Store. A stream that breaks the protocol ends with
-/// INVALID_ARGUMENT; of two streams of one node the later stays. All members: any thread.
+/// INVALID_ARGUMENT; of two streams of one node the later stays, and the other ends with ABORTED.
+/// An agent is answered with the interest at once, before its first report: it waits for that, so
+/// that the report is not stamped while the way is still blocked. All members: any thread.
 class Receiver final : public kedagpuscaler::fleet::v1::Fleet::CallbackService {
  public:
   /// \p on_report is called after each report has been stored, on a gRPC thread, and must not

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/agent_stream.h"
+
+#include <absl/status/status.h>
+
+#include <utility>
+
+#include "fleet/hello.h"
+
+namespace kgs::fleet {
+
+std::shared_ptr<AgentStream> AgentStream::Make(Owner& owner, const base::Clock& clock,
+                                               std::string peer) {
+  auto stream = std::shared_ptr<AgentStream>(new AgentStream(owner, clock, std::move(peer)));
+  base::MutexLock lock(stream->mutex_);
+  stream->self_ = stream;
+  return stream;
+}
+
+void AgentStream::Start() {
+  {
+    // What has been made so far is handed to gRPC's threads.
+    base::MutexLock lock(read_mutex_);
+  }
+  StartRead(&read_);
+}
+
+void AgentStream::SetInterest(std::shared_ptr<const SharedInterest> interest) {
+  {
+    base::MutexLock lock(mutex_);
+    if (interest_ == nullptr || interest->version > interest_->version) {
+      interest_ = std::move(interest);
+    }
+  }
+  TellAgent();
+}
+
+void AgentStream::ListPods() {
+  {
+    base::MutexLock lock(mutex_);
+    ++list_pods_;
+  }
+  TellAgent();
+}
+
+bool AgentStream::Compose() {
+  if (!begun_ || finished_ || ending_ || writing_) return false;
+  sending_.Clear();
+  const bool new_interest = interest_ != nullptr && interest_->version > interest_sent_;
+  if (!new_interest && list_pods_ == list_pods_sent_) return false;
+  if (new_interest) {
+    *sending_.mutable_interest() = interest_->message;
+    interest_sent_ = interest_->version;
+  }
+  sending_.set_list_pods(list_pods_);
+  list_pods_sent_ = list_pods_;
+  writing_ = true;
+  return true;
+}
+
+void AgentStream::TellAgent() {
+  {
+    base::MutexLock lock(mutex_);
+    if (!Compose()) return;
+  }
+  StartWrite(&sending_);
+}
+
+void AgentStream::End(const grpc::Status& status) {
+  {
+    base::MutexLock lock(mutex_);
+    if (ending_ || finished_) return;
+    if (writing_) {
+      ending_ = status;
+      return;
+    }
+    finished_ = true;
+  }
+  Finish(status);
+}
+
+absl::StatusOr<std::shared_ptr<const model::NodeReport>> AgentStream::ReadReport() {
+  if (!reader_) return absl::InvalidArgumentError("a report before the Hello");
+  const base::SteadyTime received = clock_.Now();
+  const ClockOffset offset = agent_clock_->Add(read_.report().sent_ns(), received);
+  return reader_->Read(read_.report(), offset);
+}
+
+absl::Status AgentStream::TakeHello(const pb::Hello& hello) {
+  if (const absl::Status status = CheckHello(hello); !status.ok()) return status;
+  absl::StatusOr<Session> session = owner_.OnHello(this, hello);
+  if (!session.ok()) return session.status();
+  {
+    base::MutexLock lock(read_mutex_);
+    node_ = hello.node();
+    reader_.emplace(hello.node());
+    number_ = session->number;
+    agent_clock_ = std::move(session->clock);
+  }
+  {
+    base::MutexLock lock(mutex_);
+    begun_ = true;
+  }
+  SetInterest(std::move(session->interest));
+  return absl::OkStatus();
+}
+
+absl::Status AgentStream::TakeMessage() {
+  absl::Status status;
+  std::optional<pb::Hello> hello;
+  std::shared_ptr<const model::NodeReport> report;
+  std::string node;
+  uint64_t number = 0;
+  size_t bytes = 0;
+  {
+    base::MutexLock lock(read_mutex_);
+    number = number_;
+    if (read_.has_report()) {
+      auto read = ReadReport();
+      status = read.status();
+      if (read.ok()) report = *std::move(read);
+      bytes = read_.ByteSizeLong();
+    } else if (reader_ && read_.has_hello()) {
+      status = absl::InvalidArgumentError("a second Hello");
+    } else if (read_.has_hello()) {
+      hello = read_.hello();
+    } else if (!reader_) {
+      status = absl::InvalidArgumentError("the first message is no Hello");
+    }
+    if (!status.ok()) node = node_;
+    // What the message held is not kept until the next one comes.
+    read_.Clear();
+  }
+  if (hello) status = TakeHello(*hello);
+  if (absl::IsInvalidArgument(status)) owner_.OnBreach(node, peer_, status);
+  if (report != nullptr && !owner_.OnReport(number, std::move(report), bytes)) {
+    return absl::AbortedError(kTakenOver);
+  }
+  return status;
+}
+
+void AgentStream::OnReadDone(bool ok) {
+  if (!ok) {
+    End(grpc::Status::OK);
+    return;
+  }
+  const absl::Status status = TakeMessage();
+  if (status.ok()) {
+    StartRead(&read_);
+  } else {
+    End(grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())));
+  }
+}
+
+void AgentStream::OnWriteDone(bool ok) {
+  std::optional<grpc::Status> finish;
+  {
+    base::MutexLock lock(mutex_);
+    writing_ = false;
+    if (!ok) {
+      finish = grpc::Status(grpc::StatusCode::CANCELLED, "the agent went away");
+    } else if (ending_) {
+      finish = ending_;
+    } else if (!Compose()) {
+      return;
+    }
+    finished_ = finish.has_value();
+  }
+  if (finish) {
+    Finish(*finish);
+  } else {
+    StartWrite(&sending_);
+  }
+}
+
+void AgentStream::OnCancel() { End(grpc::Status(grpc::StatusCode::CANCELLED, "cancelled")); }
+
+void AgentStream::OnDone() {
+  // The last reference may be this one.
+  std::shared_ptr<AgentStream> self;
+  {
+    base::MutexLock lock(mutex_);
+    self = std::move(self_);
+  }
+  owner_.OnEnd(this);
+}
+
+}  // namespace kgs::fleet

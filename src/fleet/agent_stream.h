@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The hub's end of one stream from an agent.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "fleet.pb.h"
+#include "fleet/clock_offset.h"
+#include "fleet/wire.h"
+#include "model/node_report.h"
+
+namespace kgs::fleet {
+
+/// What all agents are told, made once.
+struct SharedInterest {
+  /// Rises with each change.
+  uint64_t version = 0;
+  pb::Interest message;
+};
+
+/// The clock of one agent process, over all its streams.
+class AgentClock {
+ public:
+  /// With the message that was sent at \p sent_ns in it.
+  ClockOffset Add(int64_t sent_ns, base::SteadyTime received) {
+    base::MutexLock lock(mutex_);
+    offset_.Add(sent_ns, received);
+    return offset_;
+  }
+
+ private:
+  base::Mutex mutex_;
+  ClockOffset offset_ KGS_GUARDED_BY(mutex_);
+};
+
+inline constexpr char kTakenOver[] = "a newer stream of this node has taken over";
+
+/// Kept alive by its own pointer until gRPC is done with it. gRPC is never called with a lock held.
+class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::HubMessage> {
+ public:
+  /// What a stream gets once its agent has said who it is.
+  struct Session {
+    /// The Store's, for its reports.
+    uint64_t number = 0;
+    std::shared_ptr<AgentClock> clock;
+    std::shared_ptr<const SharedInterest> interest;
+  };
+
+  /// All of it is called on gRPC's threads, without a lock.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// The agent's first message. An error ends the stream.
+    virtual absl::StatusOr<Session> OnHello(AgentStream* stream, const pb::Hello& hello) = 0;
+    /// False: the stream is no longer wanted.
+    virtual bool OnReport(uint64_t number, std::shared_ptr<const model::NodeReport> report,
+                          size_t bytes) = 0;
+    /// The agent broke the protocol; \p node is empty before a good Hello.
+    virtual void OnBreach(const std::string& node, const std::string& peer,
+                          const absl::Status& why) = 0;
+    /// Once; nothing comes after it.
+    virtual void OnEnd(AgentStream* stream) = 0;
+  };
+
+  static std::shared_ptr<AgentStream> Make(Owner& owner, const base::Clock& clock,
+                                           std::string peer);
+
+  /// Begins to read. Not where End was called first.
+  void Start();
+  /// Tells the agent; while a write is under way only the latest waits. Nothing before its Hello.
+  void SetInterest(std::shared_ptr<const SharedInterest> interest);
+  void ListPods();
+  /// Ends the stream with \p status after the write under way.
+  void End(const grpc::Status& status);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  AgentStream(Owner& owner, const base::Clock& clock, std::string peer)
+      : owner_(owner), clock_(clock), peer_(std::move(peer)) {}
+
+  /// What has been read; an error ends the stream.
+  absl::Status TakeMessage();
+  absl::Status TakeHello(const pb::Hello& hello);
+  absl::StatusOr<std::shared_ptr<const model::NodeReport>> ReadReport() KGS_REQUIRES(read_mutex_);
+  void TellAgent();
+  /// Makes sending_ of what the agent has not been told. False where there is nothing.
+  bool Compose() KGS_REQUIRES(mutex_);
+
+  Owner& owner_;
+  const base::Clock& clock_;
+  const std::string peer_;
+
+  /// gRPC orders the reads; the lock shows that order to ThreadSanitizer.
+  base::Mutex read_mutex_;
+  /// Set by the Hello.
+  std::optional<ReportReader> reader_ KGS_GUARDED_BY(read_mutex_);
+  std::string node_ KGS_GUARDED_BY(read_mutex_);
+  uint64_t number_ KGS_GUARDED_BY(read_mutex_) = 0;
+  std::shared_ptr<AgentClock> agent_clock_ KGS_GUARDED_BY(read_mutex_);
+  /// Owned by gRPC while a read is under way, by OnReadDone otherwise.
+  pb::AgentMessage read_;
+
+  base::Mutex mutex_;
+  /// Set before gRPC knows the stream, cleared by OnDone.
+  std::shared_ptr<AgentStream> self_ KGS_GUARDED_BY(mutex_);
+  bool begun_ KGS_GUARDED_BY(mutex_) = false;
+  bool writing_ KGS_GUARDED_BY(mutex_) = false;
+  bool finished_ KGS_GUARDED_BY(mutex_) = false;
+  /// The status to end with once the write under way is done.
+  std::optional<grpc::Status> ending_ KGS_GUARDED_BY(mutex_);
+  std::shared_ptr<const SharedInterest> interest_ KGS_GUARDED_BY(mutex_);
+  /// The version that was sent.
+  uint64_t interest_sent_ KGS_GUARDED_BY(mutex_) = 0;
+  uint64_t list_pods_ KGS_GUARDED_BY(mutex_) = 0;
+  uint64_t list_pods_sent_ KGS_GUARDED_BY(mutex_) = 0;
+  /// Owned by gRPC while writing_.
+  pb::HubMessage sending_;
+};
+
+}  // namespace kgs::fleet

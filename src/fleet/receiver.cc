@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/receiver.h"
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "fleet/agent_stream.h"
+
+namespace kgs::fleet {
+namespace {
+
+using base::SteadyTime;
+
+constexpr base::Duration kSweepInterval = Store::kMemory / 10;
+constexpr base::Duration kBreachLogInterval = std::chrono::minutes(1);
+constexpr size_t kMostLoggedNodes = 1024;
+// An agent whose node has lost its power leaves a connection that nobody ends.
+constexpr int kPingIntervalMs = 20000;
+constexpr int kPingTimeoutMs = 10000;
+constexpr int kShortestPingIntervalOfAgentsMs = 1000;
+
+/// Says of each node no more than once a minute that it breaks the protocol.
+class BreachLog {
+ public:
+  void Warn(const std::string& node, const std::string& peer, const absl::Status& why,
+            SteadyTime now) {
+    {
+      base::MutexLock lock(mutex_);
+      const auto found = logged_.find(node);
+      if (found != logged_.end() && now - found->second < kBreachLogInterval) return;
+      if (logged_.size() >= kMostLoggedNodes) logged_.clear();
+      logged_[node] = now;
+    }
+    base::LogWarn("an agent's stream broke the protocol",
+                  {{"node", node}, {"peer", peer}, {"error", std::string(why.message())}});
+  }
+
+ private:
+  base::Mutex mutex_;
+  absl::flat_hash_map<std::string, SteadyTime> logged_ KGS_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+void SetUpForAgents(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kLongestReportBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kShortestPingIntervalOfAgentsMs);
+}
+
+class Receiver::Impl final : public AgentStream::Owner {
+ public:
+  Impl(ReceiverOptions options, Store& store, const base::Clock& clock,
+       telemetry::ReceiverCounters& counters, std::function<void(const std::string&)> on_report)
+      : options_(options),
+        store_(store),
+        clock_(clock),
+        counters_(counters),
+        on_report_(std::move(on_report)) {
+    auto none = std::make_shared<SharedInterest>();
+    none->version = 1;
+    // The lock hands all of it to gRPC's threads.
+    base::MutexLock lock(mutex_);
+    shared_interest_ = std::move(none);
+  }
+
+  AgentStream* Connect(const grpc::CallbackServerContext& context) {
+    auto stream = AgentStream::Make(*this, clock_, context.peer());
+    std::optional<grpc::Status> refusal;
+    {
+      base::MutexLock lock(mutex_);
+      if (ending_) {
+        refusal = grpc::Status::OK;
+      } else if (streams_.size() >= options_.most_streams) {
+        refusal = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many open streams");
+      } else {
+        streams_[stream.get()] = {stream, "", 0};
+      }
+    }
+    counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
+    if (refusal) {
+      stream->End(*refusal);
+    } else {
+      stream->Start();
+    }
+    return stream.get();
+  }
+
+  void SetInterest(Interest interest) {
+    std::vector<std::shared_ptr<AgentStream>> streams;
+    std::shared_ptr<const SharedInterest> shared;
+    {
+      base::MutexLock lock(mutex_);
+      if (interest == interest_) return;
+      auto next = std::make_shared<SharedInterest>();
+      next->version = shared_interest_->version + 1;
+      next->message = ToWire(interest);
+      interest_ = std::move(interest);
+      shared_interest_ = next;
+      shared = next;
+      streams = AllStreams();
+    }
+    for (const auto& stream : streams) stream->SetInterest(shared);
+  }
+
+  bool ListPods(const std::string& node) {
+    std::shared_ptr<AgentStream> stream;
+    {
+      base::MutexLock lock(mutex_);
+      const auto found = nodes_.find(node);
+      if (found == nodes_.end() || found->second.stream == nullptr) return false;
+      const SteadyTime now = clock_.Now();
+      std::optional<SteadyTime>& asked = found->second.asked_to_list;
+      if (asked && now - *asked < options_.least_list_interval) return false;
+      asked = now;
+      stream = found->second.stream;
+    }
+    counters_.list_requests.Add();
+    stream->ListPods();
+    return true;
+  }
+
+  void EndAll() {
+    std::vector<std::shared_ptr<AgentStream>> streams;
+    {
+      base::MutexLock lock(mutex_);
+      ending_ = true;
+      streams = AllStreams();
+    }
+    for (const auto& stream : streams) stream->End(grpc::Status::OK);
+  }
+
+  absl::StatusOr<AgentStream::Session> OnHello(AgentStream* stream,
+                                               const pb::Hello& hello) override {
+    std::shared_ptr<AgentStream> older;
+    AgentStream::Session session;
+    {
+      base::MutexLock lock(mutex_);
+      const auto found = streams_.find(stream);
+      if (found == streams_.end()) return absl::CancelledError("the stream has ended");
+      const SteadyTime now = clock_.Now();
+      Sweep(now);
+      Node& node = nodes_[hello.node()];
+      if (node.clock == nullptr || node.boot_id != hello.boot_id()) {
+        node.boot_id = hello.boot_id();
+        node.clock = std::make_shared<AgentClock>();
+      }
+      older = std::exchange(node.stream, found->second.stream);
+      found->second.node = hello.node();
+      found->second.number = store_.Connect(hello.node(), hello.version());
+      session = {found->second.number, node.clock, shared_interest_};
+    }
+    if (older != nullptr) older->End(grpc::Status(grpc::StatusCode::ABORTED, kTakenOver));
+    return session;
+  }
+
+  bool OnReport(uint64_t number, std::shared_ptr<const model::NodeReport> report,
+                size_t bytes) override {
+    if (!store_.Put(report->node, number, report)) return false;
+    counters_.reports.Add();
+    counters_.report_bytes.Add(bytes);
+    on_report_(report->node);
+    return true;
+  }
+
+  void OnBreach(const std::string& node, const std::string& peer,
+                const absl::Status& why) override {
+    counters_.refused_reports.Add();
+    breaches_.Warn(node, peer, why, clock_.Now());
+  }
+
+  void OnEnd(AgentStream* stream) override {
+    Forget(stream);
+    counters_.open_streams.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  struct Open {
+    std::shared_ptr<AgentStream> stream;
+    /// Empty before its Hello.
+    std::string node;
+    /// The Store's; 0 before its Hello.
+    uint64_t number = 0;
+  };
+
+  /// What outlives a stream.
+  struct Node {
+    std::string boot_id;
+    std::shared_ptr<AgentClock> clock;
+    std::optional<SteadyTime> asked_to_list;
+    /// The latest; null when it has ended.
+    std::shared_ptr<AgentStream> stream;
+    SteadyTime ended;
+  };
+
+  void Forget(AgentStream* stream) {
+    // Freed after the lock is let go.
+    std::shared_ptr<AgentStream> of_stream;
+    std::shared_ptr<AgentStream> of_node;
+    base::MutexLock lock(mutex_);
+    const auto found = streams_.find(stream);
+    if (found == streams_.end()) return;
+    of_stream = std::move(found->second.stream);
+    const auto node = nodes_.find(found->second.node);
+    if (node != nodes_.end() && node->second.stream == of_stream) {
+      of_node = std::move(node->second.stream);
+      node->second.ended = clock_.Now();
+    }
+    if (found->second.number != 0) store_.Disconnect(found->second.node, found->second.number);
+    streams_.erase(found);
+  }
+
+  std::vector<std::shared_ptr<AgentStream>> AllStreams() const KGS_REQUIRES(mutex_) {
+    std::vector<std::shared_ptr<AgentStream>> streams;
+    streams.reserve(streams_.size());
+    for (const auto& [key, open] : streams_) streams.push_back(open.stream);
+    return streams;
+  }
+
+  /// Forgets nodes as the Store does; at once when strangers have made up too many names.
+  void Sweep(SteadyTime now) KGS_REQUIRES(mutex_) {
+    const bool full = nodes_.size() >= 2 * options_.most_streams;
+    if (!full && now - swept_ < kSweepInterval) return;
+    swept_ = now;
+    absl::erase_if(nodes_, [&](const auto& named) {
+      const Node& node = named.second;
+      return node.stream == nullptr && (full || now - node.ended > Store::kMemory);
+    });
+  }
+
+  const ReceiverOptions options_;
+  Store& store_;
+  const base::Clock& clock_;
+  telemetry::ReceiverCounters& counters_;
+  const std::function<void(const std::string&)> on_report_;
+  BreachLog breaches_;
+  base::Mutex mutex_;
+  absl::flat_hash_map<const AgentStream*, Open> streams_ KGS_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Node> nodes_ KGS_GUARDED_BY(mutex_);
+  Interest interest_ KGS_GUARDED_BY(mutex_);
+  /// Never null: an agent is told even that nothing is of interest.
+  std::shared_ptr<const SharedInterest> shared_interest_ KGS_GUARDED_BY(mutex_);
+  SteadyTime swept_ KGS_GUARDED_BY(mutex_);
+  bool ending_ KGS_GUARDED_BY(mutex_) = false;
+};
+
+Receiver::Receiver(ReceiverOptions options, Store& store, const base::Clock& clock,
+                   telemetry::ReceiverCounters& counters,
+                   std::function<void(const std::string& node)> on_report)
+    : impl_(std::make_unique<Impl>(options, store, clock, counters, std::move(on_report))) {}
+
+Receiver::~Receiver() = default;
+
+grpc::ServerBidiReactor<pb::AgentMessage, pb::HubMessage>* Receiver::Connect(
+    grpc::CallbackServerContext* context) {
+  return impl_->Connect(*context);
+}
+
+void Receiver::SetInterest(Interest interest) { impl_->SetInterest(std::move(interest)); }
+
+bool Receiver::ListPods(const std::string& node) { return impl_->ListPods(node); }
+
+void Receiver::EndAll() { impl_->EndAll(); }
+
+}  // namespace kgs::fleet

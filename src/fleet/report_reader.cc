@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "fleet/report_layout.h"
+#include "fleet/wire.h"
+
+namespace kgs::fleet {
+namespace {
+
+using base::SteadyTime;
+using model::GpuSnapshot;
+using model::Missing;
+using model::NodeReport;
+using model::Reading;
+
+absl::Status Invalid(const std::string& what) { return absl::InvalidArgumentError(what); }
+
+absl::Status CheckTimes(const pb::Report& message) {
+  for (const int64_t ns : {message.sent_ns(), message.taken_ns(), message.listed_ns()}) {
+    if (!ClockOffset::Plausible(ns)) return Invalid("a time is out of range");
+  }
+  if (message.taken_ns() > message.sent_ns()) return Invalid("taken after it was sent");
+  if (message.listed_ns() > message.sent_ns()) return Invalid("pods listed after it was sent");
+  return absl::OkStatus();
+}
+
+/// Translates times of one message.
+class Times {
+ public:
+  Times(const pb::Report& message, SteadyTime sent)
+      : sent_(sent), sent_ns_(message.sent_ns()), taken_ns_(message.taken_ns()) {}
+
+  SteadyTime At(int64_t ns) const { return sent_ - std::chrono::nanoseconds(sent_ns_ - ns); }
+  /// Nothing where it is after the message was sent, or out of range.
+  std::optional<SteadyTime> Before(int64_t before_taken_ns) const {
+    if (!ClockOffset::Plausible(before_taken_ns) || taken_ns_ - before_taken_ns > sent_ns_)
+      return std::nullopt;
+    return At(taken_ns_ - before_taken_ns);
+  }
+
+ private:
+  const SteadyTime sent_;
+  const int64_t sent_ns_;
+  const int64_t taken_ns_;
+};
+
+/// All of \p form but its readings.
+GpuSnapshot WithoutReadings(const GpuSnapshot& form) {
+  GpuSnapshot gpu;
+  gpu.identity = form.identity;
+  gpu.state = form.state;
+  gpu.state_reason = form.state_reason;
+  gpu.hung_call = form.hung_call;
+  return gpu;
+}
+
+absl::Status FillValues(const pb::GpuValues& message, const ReportLayout& layout,
+                        const Times& times, GpuSnapshot* gpu) {
+  const int count = message.values_size();
+  if (static_cast<size_t>(count) > layout.metrics.size()) {
+    return Invalid("more values than metrics");
+  }
+  const bool own_times = message.before_taken_ns_size() > 0;
+  if (own_times && message.before_taken_ns_size() != count) {
+    return Invalid("not as many times as values");
+  }
+  for (int i = 0; i < count; ++i) {
+    const std::optional<model::MetricId> metric = layout.metrics[static_cast<size_t>(i)];
+    const double value = message.values(i);
+    if (!metric || std::isnan(value)) continue;
+    if (!std::isfinite(value)) {
+      gpu->readings[*metric] =
+          Reading::Absent(Missing::kDriverError, "the agent sent a number that is not finite");
+      continue;
+    }
+    const auto taken = times.Before(own_times ? message.before_taken_ns(i) : 0);
+    if (!taken) return Invalid("a value that was read after it was sent");
+    gpu->readings[*metric] = Reading::Value(value, *taken);
+  }
+  return absl::OkStatus();
+}
+
+void AddNotes(const ReportLayout& layout, std::vector<GpuSnapshot>* gpus) {
+  for (const ReportLayout::Note& note : layout.notes) {
+    Reading& reading = (*gpus)[note.gpu].readings[note.metric];
+    if (reading.has_value()) {
+      reading = reading.WithDetail(note.detail);
+    } else if (reading.detail().empty()) {
+      reading = Reading::Absent(note.reason, note.detail);
+    }
+  }
+  for (const model::MetricId metric : layout.unreported) {
+    for (GpuSnapshot& gpu : *gpus) {
+      gpu.readings[metric] =
+          Reading::Absent(Missing::kNotSampledYet, "the agent does not report it");
+    }
+  }
+}
+
+void SetListingTimes(const pb::Report& message, const ReportLayout& layout, const Times& times,
+                     NodeReport* report) {
+  report->listed = {};
+  if (report->pods_listed) {
+    report->listed = {times.At(message.listed_ns()), message.listed_unix_ms()};
+  }
+  for (model::PodDevices& pod : report->pods) pod.listed = report->listed;
+  for (const ReportLayout::OwnListing& own : layout.own_listings) {
+    report->pods[own.pod].listed = {times.At(own.ns), own.unix_ms};
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const NodeReport>> ReportReader::Read(const pb::Report& message,
+                                                                     const ClockOffset& offset) {
+  if (message.sequence() <= last_sequence_) return Invalid("the sequence does not rise");
+  if (const absl::Status status = CheckTimes(message); !status.ok()) return status;
+  if (message.has_layout()) {
+    auto layout = ParseLayout(message.layout(), node_);
+    if (!layout.ok()) return layout.status();
+    layout_ = *std::move(layout);
+  }
+  if (layout_ == nullptr) return Invalid("a report before any layout");
+  const NodeReport& form = *layout_->form;
+  if (static_cast<size_t>(message.gpus_size()) != form.snapshot->gpus.size()) {
+    return Invalid("values of " + std::to_string(message.gpus_size()) +
+                   " GPUs where the layout has " + std::to_string(form.snapshot->gpus.size()));
+  }
+  const std::optional<SteadyTime> sent = offset.ToOurs(message.sent_ns());
+  if (!sent) return Invalid("a time is out of range");
+  const Times times(message, *sent);
+
+  auto snapshot = std::make_shared<model::NodeSnapshot>();
+  snapshot->sequence = message.snapshot_sequence();
+  snapshot->taken = times.At(message.taken_ns());
+  snapshot->sources = form.snapshot->sources;
+  snapshot->gpus.reserve(form.snapshot->gpus.size());
+  for (const GpuSnapshot& gpu : form.snapshot->gpus) {
+    snapshot->gpus.push_back(WithoutReadings(gpu));
+    const pb::GpuValues& values = message.gpus(static_cast<int>(snapshot->gpus.size()) - 1);
+    const absl::Status status = FillValues(values, *layout_, times, &snapshot->gpus.back());
+    if (!status.ok()) return status;
+  }
+  AddNotes(*layout_, &snapshot->gpus);
+
+  auto report = std::make_shared<NodeReport>(form);
+  report->snapshot = std::move(snapshot);
+  for (const ReportLayout::OwnListing& own : layout_->own_listings) {
+    if (own.ns > message.sent_ns()) return Invalid("a pod listed after it was sent");
+  }
+  SetListingTimes(message, *layout_, times, report.get());
+  layout_->form = report;
+  last_sequence_ = message.sequence();
+  return report;
+}
+
+}  // namespace kgs::fleet

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
+#include "base/strings.h"
+#include "catalogue/metrics.h"
+#include "fleet/wire.h"
+
+namespace kgs::fleet {
+namespace {
+
+using model::Missing;
+using model::NodeReport;
+using model::Reading;
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+int64_t Nanoseconds(base::SteadyTime time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+std::string Text(const std::string& text) {
+  const bool ascii = std::all_of(text.begin(), text.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (ascii && text.size() <= kLongestText) return text;
+  return base::Truncate(base::ReplaceInvalidUtf8(text), kLongestText);
+}
+
+pb::Note::Reason ReasonOf(Missing missing) {
+  switch (missing) {
+    case Missing::kNotSampledYet:
+      return pb::Note::NOT_SAMPLED_YET;
+    case Missing::kUnsupported:
+      return pb::Note::UNSUPPORTED;
+    case Missing::kNotPermitted:
+      return pb::Note::NOT_PERMITTED;
+    case Missing::kNotFound:
+      return pb::Note::NOT_FOUND;
+    case Missing::kNotReady:
+      return pb::Note::NOT_READY;
+    case Missing::kDriverError:
+      return pb::Note::DRIVER_ERROR;
+    case Missing::kStale:
+      return pb::Note::STALE;
+  }
+  return pb::Note::DRIVER_ERROR;
+}
+
+pb::Gpu::State StateOf(model::DeviceState state) {
+  switch (state) {
+    case model::DeviceState::kPresent:
+      return pb::Gpu::PRESENT;
+    case model::DeviceState::kLost:
+      return pb::Gpu::LOST;
+    case model::DeviceState::kNotPermitted:
+      return pb::Gpu::NOT_PERMITTED;
+  }
+  return pb::Gpu::PRESENT;
+}
+
+bool CanBeSent(const Reading& reading) {
+  return reading.has_value() && std::isfinite(reading.value());
+}
+
+void AddNote(size_t metric, const Reading& reading, pb::Gpu* message) {
+  if (CanBeSent(reading) && reading.detail().empty()) return;
+  pb::Note* note = message->add_notes();
+  note->set_metric(static_cast<uint32_t>(metric));
+  if (!reading.has_value()) {
+    note->set_reason(ReasonOf(reading.reason()));
+    note->set_detail(Text(reading.detail()));
+  } else if (CanBeSent(reading)) {
+    note->set_reason(pb::Note::NOT_READY);
+    note->set_detail(Text(reading.detail()));
+  } else {
+    note->set_reason(pb::Note::DRIVER_ERROR);
+    note->set_detail("the driver gave a number that is not finite");
+  }
+}
+
+void AddGpu(const model::GpuSnapshot& gpu, pb::Layout* layout) {
+  pb::Gpu* message = layout->add_gpus();
+  const model::GpuIdentity& identity = gpu.identity;
+  message->set_index(identity.index);
+  message->set_uuid(Text(identity.uuid));
+  message->set_name(Text(identity.name));
+  if (identity.minor_number) message->set_minor_number(*identity.minor_number);
+  message->set_pci_bus_id(Text(identity.pci_bus_id));
+  if (identity.drm_card) message->set_drm_card(*identity.drm_card);
+  if (identity.mig) {
+    message->mutable_mig()->set_parent_uuid(Text(identity.mig->parent_uuid));
+    message->mutable_mig()->set_gpu_instance(identity.mig->gpu_instance);
+    message->mutable_mig()->set_compute_instance(identity.mig->compute_instance);
+  }
+  message->set_state(StateOf(gpu.state));
+  message->set_state_reason(Text(gpu.state_reason));
+  message->set_hung_call(Text(gpu.hung_call));
+  size_t metric = 0;
+  for (const Reading& reading : gpu.readings) AddNote(metric++, reading, message);
+}
+
+void AddDevice(const model::HeldDevice& device, pb::Pod* pod) {
+  pb::HeldDevice* message = pod->add_devices();
+  if (device.gpu) message->set_gpu(static_cast<uint32_t>(*device.gpu));
+  message->set_problem(Text(device.problem));
+  if (device.dra) {
+    message->mutable_dra()->set_driver(Text(device.dra->driver));
+    message->mutable_dra()->set_pool(Text(device.dra->pool));
+    message->mutable_dra()->set_device(Text(device.dra->device));
+  }
+  if (device.shares != 1) message->set_shares(static_cast<uint32_t>(device.shares));
+  if (device.all_shares != 1) message->set_all_shares(static_cast<uint32_t>(device.all_shares));
+}
+
+void AddPod(const model::PodDevices& pod, const NodeReport& report, pb::Layout* layout) {
+  pb::Pod* message = layout->add_pods();
+  message->set_namespace_(Text(pod.pod.pod_namespace));
+  message->set_name(Text(pod.pod.name));
+  for (const model::HeldDevice& device : pod.devices) AddDevice(device, message);
+  // The time of the last answer changes with every answer: it stands outside the layout.
+  if (pod.listed.steady != report.listed.steady || pod.listed.unix_ms != report.listed.unix_ms) {
+    message->set_listed_ns(Nanoseconds(pod.listed.steady));
+    message->set_listed_unix_ms(pod.listed.unix_ms);
+  }
+}
+
+void FillLayout(const NodeReport& report, pb::Layout* layout) {
+  for (const catalogue::Metric& metric : catalogue::Metrics()) {
+    layout->add_metrics(std::string(metric.name));
+  }
+  const auto age = std::chrono::ceil<std::chrono::milliseconds>(report.max_reading_age).count();
+  layout->set_max_reading_age_ms(
+      static_cast<uint32_t>(std::clamp<int64_t>(age, 0, std::numeric_limits<uint32_t>::max())));
+  for (const model::SourceHealth& source : report.snapshot->sources) {
+    pb::Source* message = layout->add_sources();
+    message->set_backend(Text(source.backend));
+    message->set_open(source.open);
+    message->set_problem(Text(source.problem));
+    message->set_driver_version(Text(source.driver_version));
+  }
+  for (const model::GpuSnapshot& gpu : report.snapshot->gpus) AddGpu(gpu, layout);
+  layout->set_pods_listed(report.pods_listed);
+  layout->set_listing_problem(Text(report.listing_problem));
+  for (const model::PodDevices& pod : report.pods) AddPod(pod, report, layout);
+}
+
+void AddValues(const model::GpuSnapshot& gpu, base::SteadyTime taken, pb::Report* message) {
+  pb::GpuValues* values = message->add_gpus();
+  bool all_at_once = true;
+  for (const Reading& reading : gpu.readings) {
+    values->add_values(CanBeSent(reading) ? reading.value() : kNone);
+    all_at_once &= !CanBeSent(reading) || reading.taken() == taken;
+  }
+  if (all_at_once) return;
+  for (const Reading& reading : gpu.readings) {
+    values->add_before_taken_ns(
+        CanBeSent(reading) ? Nanoseconds(taken) - Nanoseconds(reading.taken()) : 0);
+  }
+}
+
+}  // namespace
+
+void ReportWriter::Write(const NodeReport& report, base::SteadyTime sent, pb::Report* message) {
+  message->Clear();
+  message->set_sequence(++sequence_);
+  message->set_sent_ns(Nanoseconds(sent));
+  message->set_taken_ns(Nanoseconds(report.snapshot->taken));
+  message->set_snapshot_sequence(report.snapshot->sequence);
+  if (report.pods_listed) {
+    message->set_listed_ns(Nanoseconds(report.listed.steady));
+    message->set_listed_unix_ms(report.listed.unix_ms);
+  }
+  for (const model::GpuSnapshot& gpu : report.snapshot->gpus) {
+    AddValues(gpu, report.snapshot->taken, message);
+  }
+  FillLayout(report, message->mutable_layout());
+  std::string layout = message->layout().SerializeAsString();
+  if (layout == layout_) {
+    message->clear_layout();
+  } else {
+    layout_ = std::move(layout);
+  }
+}
+
+}  // namespace kgs::fleet
