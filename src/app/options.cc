@@ -5,145 +5,14 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
-#include <memory>
 #include <utility>
 
+#include "app/flags.h"
 #include "base/build_info.h"
 #include "base/strings.h"
-#include "gpu/backends.h"
 
 namespace kgs::app {
 namespace {
-
-using base::Duration;
-using std::chrono::hours;
-using std::chrono::milliseconds;
-using std::chrono::minutes;
-using std::chrono::seconds;
-
-/// Takes a flag's text into the options; says what is accepted where it is not.
-using Reader = std::function<std::optional<std::string>(const std::string&, Options&)>;
-
-struct FlagRow {
-  const char* name;
-  const char* default_text;
-  const char* help;
-  Reader read;
-};
-
-std::optional<int> ParsePortNumber(const std::string& text) {
-  if (text == "auto") return 0;
-  const auto number = base::ParseInteger(text);
-  if (!number || *number < 0 || *number > 65535) return std::nullopt;
-  return static_cast<int>(*number);
-}
-
-Reader ReadServicePort(int Options::* member) {
-  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
-    const auto port = ParsePortNumber(text);
-    if (!port) return "a port from 1 to 65535, or 0 or auto for any free one";
-    options.*member = *port;
-    return std::nullopt;
-  };
-}
-
-Reader ReadOptionalPort(Port Options::* member) {
-  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
-    const auto port = ParsePortNumber(text);
-    if (!port) return "a port from 1 to 65535, 0 to disable, or auto for any free one";
-    const bool disabled = *port == 0 && text != "auto";
-    options.*member = disabled ? std::nullopt : port;
-    return std::nullopt;
-  };
-}
-
-Reader ReadText(std::string Options::* member) {
-  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
-    options.*member = text;
-    return std::nullopt;
-  };
-}
-
-Reader ReadDuration(Duration Options::* member, Duration least, Duration most) {
-  return [=](const std::string& text, Options& options) -> std::optional<std::string> {
-    const auto duration = base::ParseDuration(text);
-    if (!duration || *duration < least || *duration > most) {
-      return "a duration from " + base::FormatDuration(least) + " to " +
-             base::FormatDuration(most) + " such as 500ms, 30s or 1m30s";
-    }
-    options.*member = *duration;
-    return std::nullopt;
-  };
-}
-
-template <typename T>
-Reader ReadChoice(T Options::* member, std::vector<std::pair<std::string, T>> choices) {
-  return [member, choices = std::move(choices)](const std::string& text,
-                                                Options& options) -> std::optional<std::string> {
-    std::string names;
-    for (const auto& [name, value] : choices) {
-      if (name == text) {
-        options.*member = value;
-        return std::nullopt;
-      }
-      names += (names.empty() ? "" : "|") + name;
-    }
-    return names;
-  };
-}
-
-Reader ReadBackend() {
-  std::vector<std::pair<std::string, std::string>> choices;
-  for (const std::string& name : gpu::BackendNames()) choices.emplace_back(name, name);
-  return ReadChoice(&Options::gpu_backend, std::move(choices));
-}
-
-const std::vector<FlagRow>& Rows() {
-  static const std::vector<FlagRow> rows = {
-      {"port", "6000", "KEDA's port: the external scaler, its health and reflection",
-       ReadServicePort(&Options::port)},
-      {"metrics-port", "9090", "Prometheus /metrics; 0 disables",
-       ReadOptionalPort(&Options::metrics_port)},
-      {"probe-port", "8081", "/healthz and /readyz; 0 disables",
-       ReadOptionalPort(&Options::probe_port)},
-      {"bind-address", "", "IP address to listen on; empty for all, IPv4 and IPv6",
-       ReadText(&Options::bind_address)},
-      {"gpu-backend", "auto",
-       "How GPUs are read: auto (every real vendor; never simulates), nvml, simulated",
-       ReadBackend()},
-      {"nvml-library", "", "Load this NVML library instead of libnvidia-ml.so.1",
-       ReadText(&Options::nvml_library)},
-      {"simulated-gpus", "", "YAML file of the simulated backend's GPUs",
-       ReadText(&Options::simulated_gpus)},
-      {"sampling-interval", "500ms", "How often every GPU is read (100ms to 1m)",
-       ReadDuration(&Options::sampling_interval, milliseconds(100), minutes(1))},
-      {"health-check-interval", "30s",
-       "Longest wait between attempts to open a missing driver or find a lost GPU again",
-       ReadDuration(&Options::health_check_interval, seconds(1), hours(1))},
-      {"device-hang-limit", "5m",
-       "A driver call that has not returned for so long makes /healthz fail",
-       ReadDuration(&Options::hang_limit, seconds(10), hours(24))},
-      {"driver-mismatch-grace", "1m",
-       "Exit with status 1 when the driver was replaced on the node for so long, since only a new "
-       "process can load the new library; 0s never exits",
-       ReadDuration(&Options::driver_mismatch_grace, seconds(0), hours(24))},
-      {"stream-max-age", "5m", "A push stream ends with OK at this age; KEDA opens the next",
-       ReadDuration(&Options::stream_max_age, seconds(10), hours(24))},
-      {"unknown-metadata", "refuse",
-       "What to do with metadata keys of a newer version: refuse, or warn and go on",
-       ReadChoice(&Options::unknown_metadata, {{"refuse", trigger::UnknownKeys::kRefuse},
-                                               {"warn", trigger::UnknownKeys::kWarn}})},
-      {"log-level", "info", "debug, info, warn or error",
-       ReadChoice(&Options::log_level, {{"debug", base::LogLevel::kDebug},
-                                        {"info", base::LogLevel::kInfo},
-                                        {"warn", base::LogLevel::kWarn},
-                                        {"error", base::LogLevel::kError}})},
-      {"log-format", "json", "json or text",
-       ReadChoice(&Options::log_format,
-                  {{"json", base::LogFormat::kJson}, {"text", base::LogFormat::kText}})},
-  };
-  return rows;
-}
 
 std::string EnvironmentName(std::string flag) {
   for (char& c : flag) {
@@ -154,9 +23,13 @@ std::string EnvironmentName(std::string flag) {
 
 /// Two listeners on one port: said here rather than as a failed bind.
 void CheckPorts(const Options& options, std::vector<std::string>& errors) {
-  const std::vector<std::pair<std::string, Port>> ports = {{"--port", options.port},
-                                                           {"--metrics-port", options.metrics_port},
-                                                           {"--probe-port", options.probe_port}};
+  const bool answers = options.role != Role::kAgent;
+  std::vector<std::pair<std::string, Port>> ports;
+  if (answers) ports.emplace_back("--port", options.port);
+  if (options.role == Role::kHub) ports.emplace_back("--agent-port", options.agent_port);
+  ports.emplace_back("--metrics-port", options.metrics_port);
+  ports.emplace_back("--probe-port", options.probe_port);
+  if (answers) ports.emplace_back("--debug-port", options.debug_port);
   for (size_t i = 0; i < ports.size(); ++i) {
     for (size_t j = i + 1; j < ports.size(); ++j) {
       if (ports[i].second.value_or(0) == 0 || ports[i].second != ports[j].second) continue;
@@ -166,16 +39,50 @@ void CheckPorts(const Options& options, std::vector<std::string>& errors) {
   }
 }
 
-std::string UnknownArgument(const std::string& argument) {
+bool Knows(const FlagRow& row, Role role) {
+  return std::find(row.roles.begin(), row.roles.end(), role) != row.roles.end();
+}
+
+std::string RolesText(const FlagRow& row) {
+  if (row.roles.size() == std::size(kRoles)) return "all";
+  std::string text;
+  for (const Role role : row.roles)
+    text += (text.empty() ? "" : ", ") + std::string(RoleName(role));
+  return text;
+}
+
+std::string UnknownArgument(Role role, const std::string& argument) {
   if (!argument.starts_with("--")) {
     return base::QuoteForMessage(argument) + ": not a flag; see --help";
   }
   const std::string name = argument.substr(2, argument.find('=') - 2);
   std::vector<std::string_view> known = {"help", "version"};
-  for (const FlagRow& row : Rows()) known.emplace_back(row.name);
+  for (const FlagRow& row : FlagRows()) {
+    if (Knows(row, role)) {
+      known.emplace_back(row.name);
+    } else if (row.name == name) {
+      return "--" + name + ": not a flag of this role (" + RoleName(role) + ") but of " +
+             RolesText(row);
+    }
+  }
   const std::string nearest = base::NearestWord(name, known);
   const std::string hint = nearest.empty() ? "see --help" : "did you mean --" + nearest + "?";
   return base::QuoteForMessage("--" + name) + ": no such flag; " + hint;
+}
+
+/// What a role cannot do without.
+void CheckRole(const Options& options, std::vector<std::string>& errors) {
+  if (options.role == Role::kAgent && options.hub.empty()) {
+    errors.push_back("--hub: must be given, as HOST:PORT");
+  }
+  if (options.role == Role::kAgent && options.node_name.empty()) {
+    errors.push_back("--node-name: must be given, or NODE_NAME be set (spec.nodeName)");
+  }
+  if (options.role != Role::kStandalone && !options.insecure_agents) {
+    errors.push_back(
+        "--insecure-agents: must be given: this version has nothing but plaintext between agents "
+        "and hubs");
+  }
 }
 
 ParsedOptions Refused(const std::vector<std::string>& errors) {
@@ -187,29 +94,80 @@ ParsedOptions Refused(const std::vector<std::string>& errors) {
 
 }  // namespace
 
+const char* RoleName(Role role) {
+  switch (role) {
+    case Role::kStandalone:
+      return "standalone";
+    case Role::kAgent:
+      return "agent";
+    case Role::kHub:
+      return "hub";
+  }
+  return "";
+}
+
 std::vector<FlagInfo> Flags() {
   std::vector<FlagInfo> flags;
-  for (const FlagRow& row : Rows()) {
-    flags.push_back(
-        {"--" + std::string(row.name), EnvironmentName(row.name), row.default_text, row.help});
+  for (const FlagRow& row : FlagRows()) {
+    flags.push_back({"--" + std::string(row.name), EnvironmentName(row.name), row.roles,
+                     RolesText(row), row.default_text, row.help});
   }
   return flags;
 }
 
-ParsedOptions ParseOptions(int argc, const char* const* argv,
+namespace {
+
+const char* Description(Role role) {
+  switch (role) {
+    case Role::kStandalone:
+      return "GPU scaling signals for KEDA: answers KEDA's external scaler protocol from the GPUs "
+             "of this node.";
+    case Role::kAgent:
+      return "Reads this node's GPUs, maps them to pods and reports to every hub.";
+    case Role::kHub:
+      return "Answers KEDA's external scaler protocol from what the agents of all nodes report.";
+  }
+  return "";
+}
+
+/// Reads the row's text, from the flag or its variable, into the options.
+void ReadRow(const FlagRow& row, const CLI::App& cli,
+             const std::map<std::string, std::string>& given,
+             const std::function<const char*(const char*)>& environment, Options& options,
+             std::vector<std::string>& errors) {
+  const std::string flag = "--" + std::string(row.name);
+  std::string source = flag;
+  std::string text = given.at(flag);
+  if (cli.count(flag) == 0) {
+    source = EnvironmentName(row.name);
+    const char* value = environment(source.c_str());
+    if (value == nullptr) return;
+    text = value;
+  }
+  if (const auto accepted = row.read(text, options)) {
+    errors.push_back(source + " " + base::QuoteForMessage(text) + ": must be " + *accepted);
+  }
+}
+
+}  // namespace
+
+ParsedOptions ParseOptions(Role role, int argc, const char* const* argv,
                            const std::function<const char*(const char*)>& environment) {
-  CLI::App cli(
-      "GPU scaling signals for KEDA: answers KEDA's external scaler protocol from the GPUs "
-      "of this node.",
-      "keda-gpu-scaler");
-  cli.footer("Another command: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...], see ask --help.");
+  CLI::App cli(Description(role), "keda-gpu-scaler");
+  cli.footer(
+      "Roles: keda-gpu-scaler (standalone), keda-gpu-scaler agent, keda-gpu-scaler hub.\n"
+      "Another command: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...], see ask --help.");
   cli.allow_extras();
   cli.set_version_flag("--version", "keda-gpu-scaler " + std::string(base::Version()));
   std::map<std::string, std::string> given;
-  for (const FlagInfo& flag : Flags()) {
-    cli.add_option(flag.name, given[flag.name], flag.help + " [" + flag.environment + "]")
-        ->default_str(flag.default_text.empty() ? "\"\"" : flag.default_text)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  for (const FlagRow& row : FlagRows()) {
+    if (!Knows(row, role)) continue;
+    const std::string flag = "--" + std::string(row.name);
+    auto* option = cli.add_option(flag, given[flag],
+                                  row.help + std::string(" [") + EnvironmentName(row.name) + "]")
+                       ->default_str(row.default_text[0] == '\0' ? "\"\"" : row.default_text)
+                       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    if (row.is_switch) option->expected(0, 1)->default_str("true");
   }
   try {
     cli.parse(argc, argv);
@@ -219,30 +177,26 @@ ParsedOptions ParseOptions(int argc, const char* const* argv,
     return {{}, std::string(version.what()) + "\n", 0};
   } catch (const CLI::ParseError& error) {
     return Refused(
-        {"a flag is without its value; every flag takes one, as --port 6000 or "
+        {"a flag is without its value; nearly every flag takes one, as --port 6000 or "
          "--port=6000, see --help (" +
          base::OneLine(error.what()) + ")"});
   }
 
   ParsedOptions parsed;
+  parsed.options.role = role;
   std::vector<std::string> errors;
-  for (const std::string& argument : cli.remaining()) errors.push_back(UnknownArgument(argument));
-  for (const FlagRow& row : Rows()) {
-    const std::string flag = "--" + std::string(row.name);
-    const std::string variable = EnvironmentName(row.name);
-    std::string source = flag;
-    std::string text = given[flag];
-    if (cli.count(flag) == 0) {
-      const char* value = environment(variable.c_str());
-      if (value == nullptr) continue;
-      source = variable;
-      text = value;
-    }
-    if (const auto accepted = row.read(text, parsed.options)) {
-      errors.push_back(source + " " + base::QuoteForMessage(text) + ": must be " + *accepted);
-    }
+  for (const std::string& argument : cli.remaining()) {
+    errors.push_back(UnknownArgument(role, argument));
+  }
+  for (const FlagRow& row : FlagRows()) {
+    if (Knows(row, role)) ReadRow(row, cli, given, environment, parsed.options, errors);
+  }
+  if (parsed.options.node_name.empty()) {
+    const char* node_name = environment("NODE_NAME");
+    if (node_name != nullptr) parsed.options.node_name = node_name;
   }
   CheckPorts(parsed.options, errors);
+  CheckRole(parsed.options, errors);
   return errors.empty() ? parsed : Refused(errors);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Everything that can be set from outside, with its default in place. Each flag is also an
-// environment variable: --metrics-port is KGS_METRICS_PORT.
+// environment variable: --metrics-port is KGS_METRICS_PORT. Which role knows which flag: flags.cc.
 #pragma once
 
 #include <functional>
@@ -19,12 +19,36 @@ namespace kgs::app {
 /// A port to listen on: nothing where it is disabled, 0 for any free one.
 using Port = std::optional<int>;
 
+/// What this process is.
+enum class Role {
+  /// Agent and hub of one node in one process.
+  kStandalone,
+  kAgent,
+  kHub,
+};
+inline constexpr Role kRoles[] = {Role::kStandalone, Role::kAgent, Role::kHub};
+/// "agent".
+const char* RoleName(Role role);
+
 struct Options {
+  Role role = Role::kStandalone;
   int port = 6000;
+  int agent_port = 6001;
   Port metrics_port = 9090;
   Port probe_port = 8081;
+  Port debug_port = 8082;
   /// Empty for all addresses, IPv4 and IPv6.
   std::string bind_address;
+  /// Empty for the pod's ServiceAccount where there is one, kNoKubernetes for none.
+  std::string kubeconfig;
+  std::vector<std::string> service_names = {"keda-gpu-scaler"};
+  /// Empty for all.
+  std::vector<std::string> namespaces;
+  /// HOST:PORT.
+  std::string hub;
+  std::string node_name;
+  std::string pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock";
+  bool insecure_agents = false;
   std::string gpu_backend = "auto";
   std::string nvml_library;
   std::string simulated_gpus;
@@ -39,10 +63,16 @@ struct Options {
   base::LogFormat log_format = base::LogFormat::kJson;
 };
 
+/// --kubeconfig none.
+inline constexpr std::string_view kNoKubernetes = "none";
+
 /// A flag as documents list it.
 struct FlagInfo {
   std::string name;
   std::string environment;
+  std::vector<Role> roles;
+  /// "all", or "agent, hub".
+  std::string roles_text;
   std::string default_text;
   std::string help;
 };
@@ -56,8 +86,9 @@ struct ParsedOptions {
   std::optional<int> exit_status;
 };
 
-/// \p environment looks up a variable: nullptr where it is not set. A flag wins over its variable.
-ParsedOptions ParseOptions(int argc, const char* const* argv,
+/// \p argv without the word that names the role. \p environment looks up a variable: nullptr where
+/// it is not set. A flag wins over its variable.
+ParsedOptions ParseOptions(Role role, int argc, const char* const* argv,
                            const std::function<const char*(const char*)>& environment);
 
 }  // namespace kgs::app

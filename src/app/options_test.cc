@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 namespace kgs::app {
 namespace {
@@ -13,14 +15,35 @@ using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-ParsedOptions Parse(std::vector<const char*> arguments,
-                    const std::map<std::string, std::string>& environment = {}) {
+ParsedOptions ParseAs(Role role, std::vector<const char*> arguments,
+                      const std::map<std::string, std::string>& environment = {}) {
   arguments.insert(arguments.begin(), "keda-gpu-scaler");
-  return ParseOptions(static_cast<int>(arguments.size()), arguments.data(),
+  return ParseOptions(role, static_cast<int>(arguments.size()), arguments.data(),
                       [&](const char* name) -> const char* {
                         const auto found = environment.find(name);
                         return found == environment.end() ? nullptr : found->second.c_str();
                       });
+}
+
+ParsedOptions Parse(std::vector<const char*> arguments,
+                    const std::map<std::string, std::string>& environment = {}) {
+  return ParseAs(Role::kStandalone, std::move(arguments), environment);
+}
+
+/// The flags that a role knows.
+std::vector<FlagInfo> FlagsOf(Role role) {
+  std::vector<FlagInfo> flags = Flags();
+  std::erase_if(flags, [&](const FlagInfo& flag) {
+    return std::find(flag.roles.begin(), flag.roles.end(), role) == flag.roles.end();
+  });
+  return flags;
+}
+
+/// What the role cannot do without.
+std::vector<const char*> Needed(Role role) {
+  if (role == Role::kAgent) return {"--hub=hubs:6001", "--node-name=node-a", "--insecure-agents"};
+  if (role == Role::kHub) return {"--insecure-agents"};
+  return {};
 }
 
 std::string Refusal(const ParsedOptions& parsed) {
@@ -33,7 +56,9 @@ TEST(Options, DefaultsAreThoseOfTheTable) {
   EXPECT_EQ(parsed.exit_status, std::nullopt);
   // Giving each flag its default by hand changes nothing: the table and the struct agree.
   std::vector<std::string> given;
-  for (const FlagInfo& flag : Flags()) given.push_back(flag.name + "=" + flag.default_text);
+  for (const FlagInfo& flag : FlagsOf(Role::kStandalone)) {
+    given.push_back(flag.name + "=" + flag.default_text);
+  }
   std::vector<const char*> arguments;
   for (const std::string& argument : given) {
     if (argument.back() != '=') arguments.push_back(argument.c_str());
@@ -44,10 +69,12 @@ TEST(Options, DefaultsAreThoseOfTheTable) {
   const Options& b = spelled.options;
   EXPECT_EQ(std::tie(a.port, a.metrics_port, a.probe_port, a.gpu_backend, a.sampling_interval,
                      a.health_check_interval, a.hang_limit, a.driver_mismatch_grace,
-                     a.stream_max_age, a.unknown_metadata, a.log_level, a.log_format),
+                     a.stream_max_age, a.unknown_metadata, a.log_level, a.log_format, a.debug_port,
+                     a.service_names, a.namespaces, a.pod_resources_socket),
             std::tie(b.port, b.metrics_port, b.probe_port, b.gpu_backend, b.sampling_interval,
                      b.health_check_interval, b.hang_limit, b.driver_mismatch_grace,
-                     b.stream_max_age, b.unknown_metadata, b.log_level, b.log_format));
+                     b.stream_max_age, b.unknown_metadata, b.log_level, b.log_format, b.debug_port,
+                     b.service_names, b.namespaces, b.pod_resources_socket));
   EXPECT_EQ(a.port, 6000);
   EXPECT_EQ(a.metrics_port, 9090);
   EXPECT_EQ(a.probe_port, 8081);
@@ -75,13 +102,15 @@ TEST(Options, ReadsFlags) {
 TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
   EXPECT_EQ(Parse({}, {{"KGS_PORT", "7000"}}).options.port, 7000);
   EXPECT_EQ(Parse({"--port", "7001"}, {{"KGS_PORT", "7000"}}).options.port, 7001);
-  for (const FlagInfo& flag : Flags()) {
-    if (flag.name == "--bind-address" || flag.name == "--nvml-library" ||
-        flag.name == "--simulated-gpus") {
-      continue;  // any text is accepted
+  const std::set<std::string> any_text = {"--bind-address",   "--nvml-library",
+                                          "--simulated-gpus", "--kubeconfig",
+                                          "--node-name",      "--pod-resources-socket"};
+  for (const Role role : kRoles) {
+    for (const FlagInfo& flag : FlagsOf(role)) {
+      if (any_text.count(flag.name) == 1) continue;
+      const std::string message = Refusal(ParseAs(role, {}, {{flag.environment, "none sense!,"}}));
+      EXPECT_THAT(message, AllOf(HasSubstr(flag.environment), HasSubstr("\"none sense!,\"")));
     }
-    const std::string message = Refusal(Parse({}, {{flag.environment, "nonsense!"}}));
-    EXPECT_THAT(message, AllOf(HasSubstr(flag.environment), HasSubstr("\"nonsense!\"")));
   }
 }
 
@@ -118,11 +147,78 @@ TEST(Options, TwoListenersOnOnePortAreRefused) {
   EXPECT_EQ(Parse({"--metrics-port=0", "--probe-port=0"}).exit_status, std::nullopt);
 }
 
+TEST(Options, ARoleKnowsItsOwnFlagsOnly) {
+  for (const Role role : kRoles) {
+    for (const FlagInfo& flag : Flags()) {
+      std::vector<const char*> arguments = Needed(role);
+      const std::string argument = flag.name + "=" + flag.default_text;
+      const bool knows = std::find(flag.roles.begin(), flag.roles.end(), role) != flag.roles.end();
+      if (!flag.default_text.empty() && flag.name != "--insecure-agents") {
+        arguments.push_back(argument.c_str());
+      } else if (!knows) {
+        arguments.push_back(flag.name.c_str());
+      }
+      const ParsedOptions parsed = ParseAs(role, arguments);
+      if (knows) {
+        EXPECT_EQ(parsed.exit_status, std::nullopt) << parsed.message;
+      } else {
+        EXPECT_THAT(Refusal(parsed), AllOf(HasSubstr(flag.name + ": not a flag of this role"),
+                                           HasSubstr(flag.roles_text)));
+      }
+    }
+  }
+}
+
+TEST(Options, ARoleSaysWhatItCannotDoWithout) {
+  EXPECT_THAT(Refusal(ParseAs(Role::kAgent, {})),
+              AllOf(HasSubstr("--hub"), HasSubstr("--node-name"), HasSubstr("--insecure-agents")));
+  EXPECT_THAT(Refusal(ParseAs(Role::kHub, {})), HasSubstr("--insecure-agents"));
+  EXPECT_EQ(ParseAs(Role::kAgent, Needed(Role::kAgent)).exit_status, std::nullopt);
+}
+
+TEST(Options, TheNodesNameComesFromItsFlagElseFromNodeName) {
+  const auto agent = [](std::vector<const char*> more) {
+    more.insert(more.end(), {"--hub=h:1", "--insecure-agents"});
+    return ParseAs(Role::kAgent, more, {{"NODE_NAME", "from-environment"}}).options.node_name;
+  };
+  EXPECT_EQ(agent({}), "from-environment");
+  EXPECT_EQ(agent({"--node-name=given"}), "given");
+}
+
+TEST(Options, ListsAreSplitAtCommas) {
+  const Options options = Parse({"--service-names=a,b.keda", "--namespaces=team-a,team-b"}).options;
+  EXPECT_THAT(options.service_names, ::testing::ElementsAre("a", "b.keda"));
+  EXPECT_THAT(options.namespaces, ::testing::ElementsAre("team-a", "team-b"));
+  EXPECT_THAT(Parse({"--namespaces="}).options.namespaces, ::testing::IsEmpty());
+  EXPECT_THAT(Refusal(Parse({"--service-names="})), HasSubstr("--service-names"));
+  EXPECT_THAT(Refusal(Parse({"--service-names=a,,b"})), HasSubstr("\"a,,b\""));
+}
+
+TEST(Options, ASwitchNeedsNoValue) {
+  EXPECT_TRUE(ParseAs(Role::kHub, {"--insecure-agents"}).options.insecure_agents);
+  EXPECT_TRUE(ParseAs(Role::kHub, {"--insecure-agents=true"}).options.insecure_agents);
+  EXPECT_TRUE(ParseAs(Role::kHub, {"--insecure-agents", "--port=1"}).options.insecure_agents);
+  EXPECT_TRUE(ParseAs(Role::kHub, {}, {{"KGS_INSECURE_AGENTS", "true"}}).options.insecure_agents);
+  EXPECT_EQ(ParseAs(Role::kHub, {"--insecure-agents=false"}).exit_status, 2);
+}
+
+TEST(Options, AHubIsHostAndPort) {
+  const auto refusal = [](const char* hub) {
+    return Refusal(ParseAs(Role::kAgent, {hub, "--node-name=a", "--insecure-agents"}));
+  };
+  for (const char* hub : {"--hub=host", "--hub=:6001", "--hub=host:0", "--hub=host:70000",
+                          "--hub=http://host:1", "--hub="}) {
+    EXPECT_THAT(refusal(hub), HasSubstr("must be HOST:PORT")) << hub;
+  }
+}
+
 TEST(Options, HelpAndVersionGoToTheirOwnExit) {
-  const ParsedOptions help = Parse({"--help"});
-  EXPECT_EQ(help.exit_status, 0);
-  for (const FlagInfo& flag : Flags()) {
-    EXPECT_THAT(help.message, AllOf(HasSubstr(flag.name), HasSubstr(flag.environment)));
+  for (const Role role : kRoles) {
+    const ParsedOptions help = ParseAs(role, {"--help"});
+    EXPECT_EQ(help.exit_status, 0);
+    for (const FlagInfo& flag : FlagsOf(role)) {
+      EXPECT_THAT(help.message, AllOf(HasSubstr(flag.name), HasSubstr(flag.environment)));
+    }
   }
   const ParsedOptions version = Parse({"--version"});
   EXPECT_EQ(version.exit_status, 0);

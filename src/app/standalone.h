@@ -7,9 +7,7 @@
 
 namespace kgs::app {
 
-/// Runs until SIGTERM or SIGINT, which must be blocked in the calling thread before any other
-/// thread starts. Returns the exit status. Does not return, but ends the process with that status,
-/// when a driver call is stuck: its thread cannot be ended and uses what would be torn down.
+/// As Run in role.h.
 int RunStandalone(const Options& options);
 
 }  // namespace kgs::app

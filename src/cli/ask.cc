@@ -17,10 +17,14 @@ namespace {
 using externalscaler::ExternalScaler;
 
 constexpr char kUsage[] =
-    "usage: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...]\n"
-    "Asks a running scaler (default localhost:6000) as KEDA does, with the trigger metadata "
-    "given.\n"
-    "Example: keda-gpu-scaler ask localhost:6000 profile=vllm-inference gpuIndex=0\n";
+    "usage: keda-gpu-scaler ask [HOST:PORT] [NAMESPACE/NAME] [KEY=VALUE ...]\n"
+    "Asks a running scaler (default localhost:6000) as KEDA does for that ScaledObject or\n"
+    "ScaledJob, with the trigger metadata given. Where the scaler knows Kubernetes, both must be "
+    "as\n"
+    "Kubernetes has them, scalerAddress included.\n"
+    "Examples:\n"
+    "  keda-gpu-scaler ask localhost:6000 profile=vllm-inference gpuIndex=0\n"
+    "  keda-gpu-scaler ask localhost:6000 default/web scalerAddress=keda-gpu-scaler.keda:6000\n";
 
 constexpr auto kDeadline = std::chrono::seconds(5);
 
@@ -35,6 +39,12 @@ bool IsHostPort(const std::string& text) {
   if (colon == std::string::npos || colon == 0 || text.find('/') != std::string::npos) return false;
   const auto port = base::ParseInteger(text.substr(colon + 1));
   return port && *port >= 1 && *port <= 65535;
+}
+
+bool IsObject(const std::string& text) {
+  const size_t slash = text.find('/');
+  return slash != std::string::npos && slash > 0 && slash + 1 < text.size() &&
+         text.find('/', slash + 1) == std::string::npos && text.front() != '-';
 }
 
 /// A scaler that is asked by hand is reached directly, whatever proxy the machine is set to.
@@ -97,8 +107,12 @@ int Ask(const std::vector<std::string>& arguments) {
       (*object.mutable_scalermetadata())[argument.substr(0, equals)] = argument.substr(equals + 1);
     } else if (i == 0 && IsHostPort(argument)) {
       address = argument;
+    } else if (IsObject(argument)) {
+      object.set_namespace_(argument.substr(0, argument.find('/')));
+      object.set_name(argument.substr(argument.find('/') + 1));
     } else {
-      std::fprintf(stderr, "keda-gpu-scaler: %s is neither HOST:PORT nor KEY=VALUE\n%s",
+      std::fprintf(stderr,
+                   "keda-gpu-scaler: %s is neither HOST:PORT, NAMESPACE/NAME nor KEY=VALUE\n%s",
                    base::QuoteForMessage(argument).c_str(), kUsage);
       return 2;
     }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/metrics_page.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,15 +10,15 @@
 #include "base/build_info.h"
 #include "base/strings.h"
 #include "catalogue/metrics.h"
+#include "http/fleet_metrics.h"
+#include "http/page_builder.h"
 
 namespace kgs::http {
 namespace {
 
 using model::MetricId;
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
+using Labels = PageBuilder::Labels;
+using MetricType = PageBuilder::Type;
 
 constexpr double kBytesPerMib = 1024 * 1024;
 
@@ -44,78 +41,36 @@ constexpr std::array<ReadingRow, 6> kReadingRows = {{
     {MetricId::kPowerDraw, "gpu_power_draw_watts", 1, "Power drawn by the GPU."},
 }};
 
-class PageBuilder {
- public:
-  /// The family that the next series go to. One without series is not shown.
-  void Family(const std::string& name, MetricType type, const std::string& help) {
-    families_.push_back({"keda_gpu_scaler_" + name, help, type, {}});
-  }
-  /// A number that is none has no series: the page never says NaN.
-  void Gauge(Labels labels, double value) {
-    if (!std::isfinite(value)) return;
-    Series(std::move(labels)).gauge.value = value;
-  }
-  void Counter(Labels labels, const telemetry::Counter& counter) {
-    Series(std::move(labels)).counter.value = static_cast<double>(counter.value());
-  }
-  void Histogram(const telemetry::DurationHistogram& histogram) {
-    ClientMetric::Histogram& shown = Series({}).histogram;
-    const auto& bounds = telemetry::DurationHistogram::kBounds;
-    for (size_t i = 0; i < bounds.size(); ++i) {
-      shown.sample_count += histogram.bucket(i);
-      shown.bucket.push_back({shown.sample_count, bounds[i]});
-    }
-    shown.sample_count += histogram.bucket(bounds.size());
-    shown.sample_sum = histogram.sum_seconds();
-  }
-
-  std::string Text() {
-    const auto empty = std::remove_if(families_.begin(), families_.end(),
-                                      [](const auto& family) { return family.metric.empty(); });
-    families_.erase(empty, families_.end());
-    return prometheus::TextSerializer().Serialize(families_);
-  }
-
- private:
-  ClientMetric& Series(Labels labels) {
-    ClientMetric& series = families_.back().metric.emplace_back();
-    series.label = std::move(labels);
-    return series;
-  }
-
-  std::vector<MetricFamily> families_;
-};
-
 Labels LabelsOf(const model::GpuIdentity& gpu) {
   return {{"gpu_index", std::to_string(gpu.index)},
           {"gpu_uuid", base::ReplaceInvalidUtf8(gpu.uuid)},
           {"gpu_name", base::ReplaceInvalidUtf8(gpu.name)}};
 }
 
-void AddReadings(const MetricsInput& input, PageBuilder& page) {
+void AddReadings(const NodeMetrics& node, base::SteadyTime now, PageBuilder& page) {
   for (const ReadingRow& row : kReadingRows) {
     page.Family(row.name, MetricType::Gauge, row.help);
-    for (const model::GpuSnapshot& gpu : input.snapshot->gpus) {
+    for (const model::GpuSnapshot& gpu : node.snapshot->gpus) {
       const model::Reading& reading = gpu.readings[row.id];
       if (gpu.state == model::DeviceState::kLost) continue;
-      if (!reading.FreshAt(input.now, input.max_reading_age)) continue;
+      if (!reading.FreshAt(now, node.max_reading_age)) continue;
       page.Gauge(LabelsOf(gpu.identity), reading.value() * row.factor);
     }
   }
 }
 
 // Shown for stale readings too: there the age is the one thing worth seeing.
-void AddReadingAges(const MetricsInput& input, PageBuilder& page) {
+void AddReadingAges(const NodeMetrics& node, base::SteadyTime now, PageBuilder& page) {
   page.Family("gpu_reading_age_seconds", MetricType::Gauge,
               "Time since the driver was asked for the last reading there is, stale or not.");
-  for (const model::GpuSnapshot& gpu : input.snapshot->gpus) {
+  for (const model::GpuSnapshot& gpu : node.snapshot->gpus) {
     if (gpu.state == model::DeviceState::kLost) continue;
     for (const catalogue::Metric& metric : catalogue::Metrics()) {
       const model::Reading& reading = gpu.readings[metric.id];
       if (!reading.has_value()) continue;
       Labels labels = LabelsOf(gpu.identity);
       labels.push_back({"metric", std::string(metric.name)});
-      page.Gauge(std::move(labels), std::max(base::Seconds(input.now - reading.taken()), 0.0));
+      page.Gauge(std::move(labels), std::max(base::Seconds(now - reading.taken()), 0.0));
     }
   }
 }
@@ -182,16 +137,23 @@ Page MetricsPage(const MetricsInput& input) {
   PageBuilder page;
   page.Family("build_info", MetricType::Gauge, "Always 1; the label names the version.");
   page.Gauge({{"version", std::string(base::Version())}}, 1);
-  page.Family("blind", MetricType::Gauge, "1 while no GPU has a reading that can be served.");
-  page.Gauge({}, input.why_blind.empty() ? 0 : 1);
-  if (input.snapshot != nullptr) {
-    AddReadings(input, page);
-    AddReadingAges(input, page);
-    AddDevices(*input.snapshot, page);
+  if (input.node) {
+    const NodeMetrics& node = *input.node;
+    page.Family("blind", MetricType::Gauge, "1 while no GPU has a reading that can be served.");
+    page.Gauge({}, node.why_blind.empty() ? 0 : 1);
+    if (node.snapshot != nullptr) {
+      AddReadings(node, input.now, page);
+      AddReadingAges(node, input.now, page);
+      AddDevices(*node.snapshot, page);
+    }
+    AddSampling(*node.sampling, page);
+    if (node.pods) AddPods(*node.pods, input.now, page);
   }
-  AddSampling(input.sampling, page);
-  AddScaler(input.scaler, page);
-  return {200, "text/plain; version=0.0.4; charset=utf-8", page.Text()};
+  if (input.publisher) AddPublisher(*input.publisher, page);
+  if (input.receiver) AddReceiver(*input.receiver, page);
+  if (input.kubernetes) AddKubernetes(*input.kubernetes, input.now, page);
+  if (input.scaler != nullptr) AddScaler(*input.scaler, page);
+  return page.Build();
 }
 
 }  // namespace kgs::http

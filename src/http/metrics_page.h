@@ -1,28 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The Prometheus page. Pure: built from one snapshot and the counters at each scrape, so that a
-// failed or stale reading's series disappears instead of freezing.
+// The Prometheus page. Pure: built from snapshots and counters at each scrape, so that a failed or
+// stale reading's series disappears instead of freezing.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "http/page.h"
+#include "kube/client/reflector.h"
+#include "kube/pod_resources/pod_resources.h"
+#include "kube/store.h"
 #include "model/node_snapshot.h"
+#include "model/workload_view.h"
 #include "telemetry/counters.h"
 
 namespace kgs::http {
 
-struct MetricsInput {
+/// Which pods hold this node's GPUs.
+struct PodMetrics {
+  /// Never null.
+  std::shared_ptr<const kube::PodResourcesState> state;
+  const telemetry::PodResourcesCounters* counters = nullptr;
+};
+
+/// Of a process that reads GPUs.
+struct NodeMetrics {
   /// Null before the first sample.
-  const model::NodeSnapshot* snapshot = nullptr;
-  base::SteadyTime now;
+  std::shared_ptr<const model::NodeSnapshot> snapshot;
   /// Readings older than this have no series.
   base::Duration max_reading_age{};
   /// Empty, or why no reading can be served.
   std::string why_blind;
-  const telemetry::SamplingCounters& sampling;
-  const telemetry::ScalerCounters& scaler;
+  const telemetry::SamplingCounters* sampling = nullptr;
+  /// Nothing where the kubelet is not asked.
+  std::optional<PodMetrics> pods;
+};
+
+/// Of a process that watches Kubernetes.
+struct KubernetesMetrics {
+  /// Why Kubernetes cannot be relied on; else empty.
+  std::string problem;
+  kube::StoreCounts counts;
+  std::vector<kube::ReflectorState> watches;
+  /// Pods of tracked workloads that have not ended, by what is known of their devices.
+  std::array<size_t, model::kUnattributedCount> pods_by_reason{};
+};
+
+/// Of an agent: its hubs.
+struct PublisherMetrics {
+  size_t hubs = 0;
+  size_t hubs_connected = 0;
+  const telemetry::PublisherCounters* counters = nullptr;
+};
+
+/// Of a hub: its agents.
+struct ReceiverMetrics {
+  size_t agents_connected = 0;
+  /// Of the nodes with an open stream: seconds since each was last heard of.
+  std::vector<double> report_ages;
+  const telemetry::ReceiverCounters* counters = nullptr;
+};
+
+/// A part is there where the role has it.
+struct MetricsInput {
+  base::SteadyTime now;
+  std::optional<NodeMetrics> node = std::nullopt;
+  std::optional<PublisherMetrics> publisher = std::nullopt;
+  std::optional<ReceiverMetrics> receiver = std::nullopt;
+  std::optional<KubernetesMetrics> kubernetes = std::nullopt;
+  const telemetry::ScalerCounters* scaler = nullptr;
 };
 
 /// Text format 0.0.4. Names, labels and meanings: docs/metrics.md.

@@ -52,7 +52,12 @@ class MetricsPageTest : public ::testing::Test {
   }
 
   Page PageOf(const model::NodeSnapshot* snapshot, const std::string& why_blind) const {
-    return MetricsPage({snapshot, kNow, kMaxAge, why_blind, sampling_, scaler_});
+    MetricsInput input{kNow};
+    // Not owned: the page is built before this returns.
+    const std::shared_ptr<const model::NodeSnapshot> shared(std::shared_ptr<void>(), snapshot);
+    input.node = NodeMetrics{shared, kMaxAge, why_blind, &sampling_, {}};
+    input.scaler = &scaler_;
+    return MetricsPage(input);
   }
   std::string Body() const { return PageOf(&snapshot_, "").body; }
 
@@ -228,9 +233,69 @@ std::map<std::string, std::string> FamiliesOfDocument() {
   return families;
 }
 
-TEST_F(MetricsPageTest, TheDocumentListsEveryFamilyAndNoOther) {
-  FillEverything();
+/// What a process that was all roles at once would show.
+class FleetMetricsTest : public MetricsPageTest {
+ protected:
+  FleetMetricsTest() {
+    FillEverything();
+    auto listing = std::make_shared<model::PodListing>();
+    listing->listed.steady = kNow - 2s;
+    listing->pods.resize(3);
+    state_->listing = listing;
+    kubernetes_.counts = {4, 1, 6, 200, 120};
+    kubernetes_.watches = {{"pods in team-a", true, true, kNow - 5s, "", 2, 7, 300},
+                           {"scaledobjects", false, false, std::nullopt, "refused", 1, 0, 0}};
+    kubernetes_.pods_by_reason[static_cast<size_t>(model::Unattributed::kNone)] = 110;
+    kubernetes_.pods_by_reason[static_cast<size_t>(model::Unattributed::kNoAgent)] = 10;
+  }
+  std::string Body() {
+    MetricsInput input{kNow};
+    const std::shared_ptr<const model::NodeSnapshot> shared(std::shared_ptr<void>(), &snapshot_);
+    input.node = NodeMetrics{shared, kMaxAge, "", &sampling_, PodMetrics{state_, &pod_counters_}};
+    input.publisher = PublisherMetrics{2, 1, &publisher_counters_};
+    input.receiver = ReceiverMetrics{3, report_ages_, &receiver_counters_};
+    input.kubernetes = kubernetes_;
+    input.scaler = &scaler_;
+    return MetricsPage(input).body;
+  }
+
+  std::shared_ptr<kube::PodResourcesState> state_ = std::make_shared<kube::PodResourcesState>();
+  telemetry::PodResourcesCounters pod_counters_;
+  telemetry::PublisherCounters publisher_counters_;
+  telemetry::ReceiverCounters receiver_counters_;
+  std::vector<double> report_ages_ = {0.5, 1.25, 0.75};
+  KubernetesMetrics kubernetes_;
+};
+
+TEST_F(FleetMetricsTest, TheDocumentListsEveryFamilyAndNoOther) {
   EXPECT_EQ(FamiliesOfDocument(), FamiliesOfPage(Body()));
+}
+
+TEST_F(FleetMetricsTest, ShowsTheFleet) {
+  const std::string body = Body();
+  for (const char* line :
+       {"kubelet_up 1\n", "pod_listing_age_seconds 2\n", "pods_with_devices 3\n", "hubs 2\n",
+        "hubs_connected 1\n", "agents_connected 3\n", "oldest_report_age_seconds 1.25\n",
+        "tracked_objects{kind=\"ScaledObject\"} 4\n", "tracked_objects{kind=\"ScaledJob\"} 1\n",
+        "tracked_triggers 6\n", "watched_pods 200\n", "workload_pods{devices=\"known\"} 110\n",
+        "workload_pods{devices=\"no_agent\"} 10\n", "workload_pods{devices=\"no_device\"} 0\n",
+        "watch_up{watch=\"pods in team-a\"} 1\n", "watch_up{watch=\"scaledobjects\"} 0\n",
+        "watch_age_seconds{watch=\"pods in team-a\"} 5\n",
+        "watch_events_total{watch=\"pods in team-a\"} 300\n", "kubernetes_up 1\n"}) {
+    EXPECT_THAT(body, HasSubstr(std::string("\nkeda_gpu_scaler_") + line));
+  }
+  EXPECT_THAT(body, Not(HasSubstr("watch_age_seconds{watch=\"scaledobjects\"}")))
+      << "of what never was no age is known";
+}
+
+TEST_F(FleetMetricsTest, TroubleIsSeen) {
+  state_->problem = "the kubelet does not answer";
+  kubernetes_.problem = "the API server is out of reach";
+  report_ages_.clear();
+  const std::string body = Body();
+  EXPECT_THAT(body, HasSubstr("\nkeda_gpu_scaler_kubelet_up 0\n"));
+  EXPECT_THAT(body, HasSubstr("\nkeda_gpu_scaler_kubernetes_up 0\n"));
+  EXPECT_THAT(body, Not(HasSubstr("keda_gpu_scaler_oldest_report_age_seconds")));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <absl/status/statusor.h>
 
-#include <functional>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +16,7 @@
 #include "base/mutex.h"
 #include "base/thread.h"
 #include "externalscaler.pb.h"
+#include "scaler/answers.h"
 #include "scaler/push_stream.h"
 #include "telemetry/counters.h"
 #include "trigger/trigger.h"
@@ -25,34 +26,48 @@ namespace kgs::scaler {
 struct StreamOptions {
   /// Streams of either kind; one more is RESOURCE_EXHAUSTED.
   size_t most_streams = 10000;
+  /// Of them those whose trigger Kubernetes does not know (yet): strangers take no others.
+  size_t most_unknown = 256;
+  /// Between two looks at all streams, whatever is new.
+  base::Duration least_interval{};
   /// A stream ends with OK at this age. KEDA comes back 2 s later, and only such an end makes it
   /// forget the wait (up to 60 s) that an earlier failure left it with.
   base::Duration longest_age = std::chrono::minutes(5);
 };
 
+/// What a stream is about.
+struct AskedTrigger {
+  externalscaler::ScaledObjectRef object;
+  std::shared_ptr<const trigger::TriggerSpec> spec;
+  /// Kubernetes has told of it.
+  bool known = true;
+
+  Question AsQuestion() const { return {object, *spec}; }
+};
+
 /// Keeps every stream told of its trigger's activity: at once, at each change, and again every
 /// poll_interval. While the activity is unknown a stream says nothing: KEDA holds what it knows.
+/// The stream of a trigger that Kubernetes no longer knows ends with OK, and KEDA asks again; one
+/// whose trigger it never knew ends with INVALID_ARGUMENT after WaitingCalls::kPatience.
 /// All members may be called from any thread.
 class ActivationStreams {
  public:
   using ActivityStream = PushStream<externalscaler::IsActiveResponse>;
   using SpecStream = PushStream<externalscaler::GetMetricSpecResponse>;
-  /// The activity now, or why it is unknown. Must not block.
-  using Evaluate = std::function<absl::StatusOr<bool>(const trigger::TriggerSpec&)>;
 
-  ActivationStreams(Evaluate evaluate, StreamOptions options, const base::Clock& clock,
+  ActivationStreams(const Answers& answers, StreamOptions options, const base::Clock& clock,
                     telemetry::ScalerCounters& counters);
   /// The server must have ended: no stream may be left.
   ~ActivationStreams() = default;
 
   /// What to hand to gRPC for StreamIsActive.
-  ActivityStream* OpenActivity(const trigger::TriggerSpec& spec);
+  ActivityStream* OpenActivity(AskedTrigger trigger);
   /// For StreamMetricSpec: \p specs once, since they come from metadata that cannot change.
-  SpecStream* OpenSpecs(externalscaler::GetMetricSpecResponse specs);
+  SpecStream* OpenSpecs(AskedTrigger trigger, externalscaler::GetMetricSpecResponse specs);
 
   /// Starts the thread that watches the streams. Until then Turn may be called by hand.
   void Start();
-  /// There is a new snapshot to evaluate.
+  /// There is something new to evaluate. Cheap while no stream of activity is open.
   void OnSnapshot();
   /// Ends every stream with OK; later ones end at once.
   void EndAll();
@@ -66,35 +81,61 @@ class ActivationStreams {
 
  private:
   struct Activity {
-    Activity(std::shared_ptr<ActivityStream> opened_stream, trigger::TriggerSpec opened_spec,
+    Activity(std::shared_ptr<ActivityStream> opened_stream, AskedTrigger asked,
              base::SteadyTime now)
-        : stream(std::move(opened_stream)), spec(std::move(opened_spec)), opened(now) {}
+        : stream(std::move(opened_stream)), trigger(std::move(asked)), opened(now) {}
 
     const std::shared_ptr<ActivityStream> stream;
-    const trigger::TriggerSpec spec;
+    const AskedTrigger trigger;
     const base::SteadyTime opened;
+    std::atomic<bool> known{trigger.known};
     // Only Turn touches these.
     std::optional<bool> last_sent;
     base::SteadyTime next_repeat;
   };
   struct Specs {
-    std::shared_ptr<SpecStream> stream;
-    base::SteadyTime opened;
+    Specs(std::shared_ptr<SpecStream> opened_stream, AskedTrigger asked,
+          externalscaler::GetMetricSpecResponse specs, base::SteadyTime now)
+        : stream(std::move(opened_stream)),
+          trigger(std::move(asked)),
+          response(std::move(specs)),
+          opened(now) {}
+
+    const std::shared_ptr<SpecStream> stream;
+    const AskedTrigger trigger;
+    const externalscaler::GetMetricSpecResponse response;
+    const base::SteadyTime opened;
+    std::atomic<bool> known{trigger.known};
+    // Only Turn touches this.
+    bool sent = false;
   };
 
   /// What a new stream ends with at once; nothing where it may stay.
-  std::optional<grpc::Status> Refusal() const KGS_REQUIRES(mutex_);
+  std::optional<grpc::Status> Refusal(bool known) const KGS_REQUIRES(mutex_);
+  /// One less of those whose trigger is not known, where it counts as one.
+  void SetKnown(std::atomic<bool>& known);
   void CountRefusal(telemetry::Method method, const grpc::Status& refusal);
   void Remove(const void* stream);
+  /// How a stream ends whose trigger is answered with \p status; nothing where it may go on.
+  std::optional<grpc::Status> Ending(const absl::Status& status, bool known,
+                                     base::Duration age) const;
+  /// Returns when the stream is next due.
+  base::SteadyTime Advance(Activity& activity, base::SteadyTime now);
+  base::SteadyTime Advance(Specs& specs, base::SteadyTime now);
 
-  const Evaluate evaluate_;
+  const Answers& answers_;
   const StreamOptions options_;
   const base::Clock& clock_;
   telemetry::ScalerCounters& counters_;
   mutable base::Mutex mutex_;
   std::map<const void*, std::shared_ptr<Activity>> activities_ KGS_GUARDED_BY(mutex_);
-  std::map<const void*, Specs> specs_ KGS_GUARDED_BY(mutex_);
+  std::map<const void*, std::shared_ptr<Specs>> specs_ KGS_GUARDED_BY(mutex_);
   bool ending_ KGS_GUARDED_BY(mutex_) = false;
+  std::atomic<size_t> open_activities_{0};
+  std::atomic<size_t> unknown_{0};
+  std::atomic<bool> opened_{false};
+  /// Of the last look; Turn's alone.
+  std::optional<base::SteadyTime> looked_;
   base::LoopThread thread_;
 };
 

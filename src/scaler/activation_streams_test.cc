@@ -12,7 +12,9 @@
 #include <thread>
 
 #include "base/latest.h"
+#include "scaler/node_answers.h"
 #include "scaler/server.h"
+#include "tests/support/fake_answers.h"
 #include "tests/support/fake_clock.h"
 
 namespace kgs::scaler {
@@ -85,9 +87,10 @@ class ActivationStreamsTest : public ::testing::Test {
   FakeClock clock_;
   base::Latest<NodeSnapshot> latest_;
   telemetry::ScalerCounters counters_;
-  Service service_{[this] { return latest_.Get(); },
-                   ServiceOptions{.streams = {.most_streams = 3, .longest_age = 300s}}, clock_,
-                   counters_};
+  NodeAnswers answers_{
+      [this]() -> absl::StatusOr<NodeReadings> { return NodeReadings{latest_.Get(), 3s}; }, clock_};
+  Service service_{answers_, ServiceOptions{.streams = {.most_streams = 3, .longest_age = 300s}},
+                   clock_, counters_};
   std::unique_ptr<Server> server_;
   std::unique_ptr<ExternalScaler::Stub> stub_;
 };
@@ -209,6 +212,9 @@ TEST_F(ActivationStreamsTest, MetricSpecsAreSentOnceAndTheStreamStaysOpen) {
   externalscaler::ScaledObjectRef object;
   (*object.mutable_scalermetadata())["targetValue"] = "70";
   const auto reader = stub_->StreamMetricSpec(&context, object);
+  AwaitOpenStreams(1);
+  Turn();
+  Turn();
   externalscaler::GetMetricSpecResponse response;
   ASSERT_TRUE(reader->Read(&response));
   ASSERT_EQ(response.metricspecs_size(), 1);
@@ -227,6 +233,119 @@ TEST_F(ActivationStreamsTest, TheThreadSendsAtOnceWhenWoken) {
   Publish(0);
   service_.streams().OnSnapshot();
   EXPECT_FALSE(client->Read());
+}
+
+/// Streams where Kubernetes says what may be asked.
+class UnknownStreamTest : public ::testing::Test {
+ protected:
+  explicit UnknownStreamTest(base::Duration least_interval = {})
+      : service_(answers_,
+                 ServiceOptions{.streams = {.most_unknown = 1, .least_interval = least_interval}},
+                 clock_, counters_) {}
+  void SetUp() override {
+    auto server = Server::Start("127.0.0.1", 0, service_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    stub_ = ExternalScaler::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials()));
+  }
+  std::unique_ptr<Client> Open() {
+    auto client = std::make_unique<Client>(*stub_, std::map<std::string, std::string>{});
+    while (counters_.open_streams != 1) std::this_thread::yield();
+    return client;
+  }
+  base::Duration Turn() { return service_.streams().Turn(); }
+
+  FakeClock clock_;
+  testing::FakeAnswers answers_;
+  telemetry::ScalerCounters counters_;
+  Service service_{answers_, ServiceOptions{.streams = {.most_unknown = 1, .least_interval = 50ms}},
+                   clock_, counters_};
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<ExternalScaler::Stub> stub_;
+};
+
+TEST_F(UnknownStreamTest, AStreamWaitsForKubernetesToTellOfItsTrigger) {
+  const auto client = Open();
+  EXPECT_EQ(answers_.refreshes(), 1);
+  EXPECT_EQ(Turn(), WaitingCalls::kPatience);
+  answers_.Set(7);
+  Turn();
+  EXPECT_TRUE(client->Read());
+}
+
+TEST_F(UnknownStreamTest, AStreamWhoseTriggerStaysUnknownIsRefused) {
+  const auto client = Open();
+  clock_.Advance(WaitingCalls::kPatience);
+  Turn();
+  const grpc::Status end = client->AwaitEnd();
+  EXPECT_EQ(end.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(end.error_message(), "no such trigger");
+}
+
+TEST_F(UnknownStreamTest, AStreamWhoseTriggerIsGoneEndsWithOk) {
+  const auto client = Open();
+  answers_.Set(7);
+  Turn();
+  EXPECT_TRUE(client->Read());
+  answers_.Set(absl::NotFoundError("deleted"));
+  Turn();
+  EXPECT_TRUE(client->AwaitEnd().ok());
+}
+
+TEST_F(UnknownStreamTest, AStreamOutlivesTimesInWhichKubernetesIsOutOfReach) {
+  const auto client = Open();
+  answers_.Set(absl::UnavailableError("the API server is out of reach"));
+  clock_.Advance(100s);
+  Turn();
+  answers_.Set(0);
+  Turn();
+  EXPECT_FALSE(client->Read());
+}
+
+TEST_F(UnknownStreamTest, StreamsOfUnknownTriggersAreFew) {
+  const auto first = Open();
+  const auto second = std::make_unique<Client>(*stub_, std::map<std::string, std::string>{});
+  EXPECT_EQ(second->AwaitEnd().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  answers_.Set(7);
+  Turn();
+  EXPECT_TRUE(first->Read());
+  const auto third = std::make_unique<Client>(*stub_, std::map<std::string, std::string>{});
+  while (counters_.open_streams != 2) std::this_thread::yield();
+  Turn();
+  EXPECT_TRUE(third->Read()) << "one that is known counts among all";
+}
+
+class PacedStreamTest : public UnknownStreamTest {
+ protected:
+  PacedStreamTest() : UnknownStreamTest(50ms) {}
+};
+
+TEST_F(PacedStreamTest, NewsIsLookedAtNoMoreOftenThanTheInterval) {
+  answers_.Set(7);
+  const auto client = Open();
+  Turn();
+  EXPECT_TRUE(client->Read());
+  const int checks = answers_.checks();
+  clock_.Advance(20ms);
+  EXPECT_EQ(Turn(), 30ms);
+  EXPECT_EQ(answers_.checks(), checks);
+  clock_.Advance(30ms);
+  Turn();
+  EXPECT_GT(answers_.checks(), checks);
+}
+
+TEST_F(UnknownStreamTest, SpecsAreSentOnceTheTriggerIsKnown) {
+  grpc::ClientContext context;
+  const auto reader = stub_->StreamMetricSpec(&context, {});
+  while (counters_.open_streams != 1) std::this_thread::yield();
+  Turn();
+  answers_.Set(1);
+  Turn();
+  externalscaler::GetMetricSpecResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.metricspecs_size(), 1);
+  context.TryCancel();
 }
 
 }  // namespace

@@ -75,6 +75,11 @@ void SetUpServer(grpc::ServerBuilder& builder, const std::string& address, int p
   builder.AddListeningPort(HostPort(address, port), grpc::InsecureServerCredentials(), bound_port);
 }
 
+absl::Status CannotListen(const std::string& address, int port) {
+  return absl::UnavailableError("cannot listen on " + HostPort(address, port) + ": " +
+                                WhyNotListening(address, port));
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, int port,
                                                       Service& service) {
   std::unique_ptr<Server> server(new Server(service));
@@ -83,8 +88,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
   builder.RegisterService(&service);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) {
-    return absl::UnavailableError("cannot listen on " + HostPort(address, port) + ": " +
-                                  WhyNotListening(address, port));
+    return CannotListen(address, port);
   }
   server->SetHealth(false, true);
   return server;
@@ -114,6 +118,7 @@ void Server::Stop(base::Duration patience) {
     stopping_ = true;
   }
   service_.streams().EndAll();
+  service_.waiting().Stop();
   server_->Shutdown(std::chrono::system_clock::now() +
                     std::chrono::duration_cast<std::chrono::microseconds>(patience));
   server_->Wait();

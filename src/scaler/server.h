@@ -23,6 +23,10 @@ namespace kgs::scaler {
 void SetUpServer(grpc::ServerBuilder& builder, const std::string& address, int port,
                  int* bound_port);
 
+/// Why a server that was set up so could not listen: UNAVAILABLE, naming address, port and what the
+/// system says.
+absl::Status CannotListen(const std::string& address, int port);
+
 class Server {
  public:
   /// Listens on \p address ("" for all, IPv4 and IPv6) and \p port (0 for any free one).

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "decision/node_decision.h"
 #include "scaler/status.h"
 
 namespace kgs::scaler {
@@ -58,14 +57,14 @@ int64_t IntegerValue(double value, double target) {
   return std::llround(std::clamp(scaled, 0.0, kMost));
 }
 
-Service::Service(LatestSnapshot latest, ServiceOptions options, const base::Clock& clock,
+Service::Service(Answers& answers, ServiceOptions options, const base::Clock& clock,
                  telemetry::ScalerCounters& counters)
-    : latest_(std::move(latest)),
+    : answers_(answers),
       options_(options),
       clock_(clock),
       counters_(counters),
-      streams_([this](const trigger::TriggerSpec& spec) { return Activity(spec); }, options.streams,
-               clock, counters) {}
+      streams_(answers, options.streams, clock, counters),
+      waiting_(clock) {}
 
 absl::StatusOr<TriggerCache::Spec> Service::Parse(const ScaledObjectRef& object) {
   if (TriggerCache::Spec known = triggers_.Find(object.scalermetadata())) return known;
@@ -79,9 +78,35 @@ absl::StatusOr<TriggerCache::Spec> Service::Parse(const ScaledObjectRef& object)
   return spec;
 }
 
-absl::StatusOr<bool> Service::Activity(const trigger::TriggerSpec& spec) const {
-  const auto snapshot = latest_();
-  return decision::NodeActivity(spec, snapshot.get(), clock_.Now(), options_.max_reading_age);
+void Service::Answer(Method method, const ScaledObjectRef& object, Fill fill,
+                     grpc::ServerUnaryReactor* reactor) {
+  const auto spec = Parse(object);
+  absl::Status status = spec.status();
+  if (status.ok()) {
+    status = fill({object, **spec});
+    if (absl::IsNotFound(status)) {
+      answers_.Refresh();
+      // The request and the response are there until the call is finished.
+      const bool waits =
+          waiting_.Add([this, method, &object, spec = *spec, fill, reactor](bool last) {
+            const absl::Status again = fill({object, *spec});
+            if (absl::IsNotFound(again) && !last) return false;
+            reactor->Finish(Finish(method, again));
+            return true;
+          });
+      if (waits) return;
+    }
+  }
+  reactor->Finish(Finish(method, status));
+}
+
+absl::StatusOr<AskedTrigger> Service::Ask(const ScaledObjectRef& object) {
+  auto spec = Parse(object);
+  if (!spec.ok()) return spec.status();
+  AskedTrigger asked{object, *std::move(spec)};
+  asked.known = !absl::IsNotFound(answers_.Check(asked.AsQuestion()));
+  if (!asked.known) answers_.Refresh();
+  return asked;
 }
 
 grpc::Status Service::Finish(Method method, const absl::Status& status) {
@@ -112,14 +137,16 @@ void Service::WarnOnce(const ScaledObjectRef& object, const std::string& warning
 grpc::ServerUnaryReactor* Service::IsActive(grpc::CallbackServerContext* context,
                                             const ScaledObjectRef* request,
                                             IsActiveResponse* response) {
-  const auto spec = Parse(*request);
-  absl::Status status = spec.status();
-  if (status.ok()) {
-    const auto active = Activity(**spec);
-    status = active.status();
-    if (active.ok()) response->set_result(*active);
-  }
-  return FinishUnary(context, Finish(Method::kIsActive, status));
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Answer(
+      Method::kIsActive, *request,
+      [this, response](const Question& question) {
+        const auto active = answers_.Active(question);
+        if (active.ok()) response->set_result(*active);
+        return active.status();
+      },
+      reactor);
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* Service::GetMetricSpec(grpc::CallbackServerContext* context,
@@ -133,41 +160,40 @@ grpc::ServerUnaryReactor* Service::GetMetricSpec(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* context,
                                               const GetMetricsRequest* request,
                                               GetMetricsResponse* response) {
-  const auto spec = Parse(request->scaledobjectref());
-  absl::Status status = spec.status();
-  if (status.ok()) {
-    const auto snapshot = latest_();
-    const auto value =
-        decision::NodeValue(**spec, snapshot.get(), clock_.Now(), options_.max_reading_age);
-    status = value.status();
-    if (value.ok()) {
-      externalscaler::MetricValue* metric = response->add_metricvalues();
-      // With one spec there is no doubt which is meant: whatever name KEDA asked by is answered.
-      metric->set_metricname(request->metricname().empty() ? (*spec)->metric_name
-                                                           : request->metricname());
-      metric->set_metricvalue(IntegerValue(*value, (*spec)->target));
-      metric->set_metricvaluefloat(*value);
-    }
-  }
-  return FinishUnary(context, Finish(Method::kGetMetrics, status));
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Answer(
+      Method::kGetMetrics, request->scaledobjectref(),
+      [this, request, response](const Question& question) {
+        const auto value = answers_.Value(question);
+        if (!value.ok()) return value.status();
+        externalscaler::MetricValue* metric = response->add_metricvalues();
+        // With one spec there is no doubt which is meant: whatever name KEDA asked by is answered.
+        metric->set_metricname(request->metricname().empty() ? question.spec.metric_name
+                                                             : request->metricname());
+        metric->set_metricvalue(IntegerValue(*value, question.spec.target));
+        metric->set_metricvaluefloat(*value);
+        return absl::OkStatus();
+      },
+      reactor);
+  return reactor;
 }
 
 grpc::ServerWriteReactor<IsActiveResponse>* Service::StreamIsActive(
     grpc::CallbackServerContext*, const ScaledObjectRef* request) {
-  const auto spec = Parse(*request);
-  const grpc::Status status = Finish(Method::kStreamIsActive, spec.status());
+  auto asked = Ask(*request);
+  const grpc::Status status = Finish(Method::kStreamIsActive, asked.status());
   if (!status.ok()) return RefusedStream<IsActiveResponse>(status);
-  return streams_.OpenActivity(**spec);
+  return streams_.OpenActivity(*std::move(asked));
 }
 
 grpc::ServerWriteReactor<GetMetricSpecResponse>* Service::StreamMetricSpec(
     grpc::CallbackServerContext*, const ScaledObjectRef* request) {
-  const auto spec = Parse(*request);
-  const grpc::Status status = Finish(Method::kStreamMetricSpec, spec.status());
+  auto asked = Ask(*request);
+  const grpc::Status status = Finish(Method::kStreamMetricSpec, asked.status());
   if (!status.ok()) return RefusedStream<GetMetricSpecResponse>(status);
   GetMetricSpecResponse response;
-  FillSpecs(**spec, &response);
-  return streams_.OpenSpecs(std::move(response));
+  FillSpecs(*asked->spec, &response);
+  return streams_.OpenSpecs(*std::move(asked), std::move(response));
 }
 
 }  // namespace kgs::scaler

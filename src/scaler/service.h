@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// KEDA's five RPCs. Each reads the latest snapshot and computes; none waits for a device.
+// KEDA's five RPCs. Each computes from what is known; none waits for a device. One whose trigger is
+// not known to Kubernetes waits for under a second, since KEDA may ask before we have heard of it.
 #pragma once
 
 #include <functional>
@@ -11,16 +12,16 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "externalscaler.grpc.pb.h"
-#include "model/node_snapshot.h"
 #include "scaler/activation_streams.h"
+#include "scaler/answers.h"
 #include "scaler/trigger_cache.h"
+#include "scaler/waiting_calls.h"
 #include "telemetry/counters.h"
 #include "trigger/trigger.h"
 
 namespace kgs::scaler {
 
 struct ServiceOptions {
-  base::Duration max_reading_age = std::chrono::seconds(3);
   trigger::UnknownKeys unknown_keys = trigger::UnknownKeys::kRefuse;
   StreamOptions streams;
 };
@@ -28,13 +29,11 @@ struct ServiceOptions {
 /// Called by gRPC on its own threads, many at a time.
 class Service final : public externalscaler::ExternalScaler::CallbackService {
  public:
-  /// The latest snapshot, or null before the first. Must not block.
-  using LatestSnapshot = std::function<std::shared_ptr<const model::NodeSnapshot>()>;
-
-  Service(LatestSnapshot latest, ServiceOptions options, const base::Clock& clock,
+  Service(Answers& answers, ServiceOptions options, const base::Clock& clock,
           telemetry::ScalerCounters& counters);
 
   ActivationStreams& streams() { return streams_; }
+  WaitingCalls& waiting() { return waiting_; }
 
   grpc::ServerUnaryReactor* IsActive(grpc::CallbackServerContext* context,
                                      const externalscaler::ScaledObjectRef* request,
@@ -53,16 +52,23 @@ class Service final : public externalscaler::ExternalScaler::CallbackService {
       const externalscaler::ScaledObjectRef* request) override;
 
  private:
+  /// Fills in the response for a trigger, or says why not.
+  using Fill = std::function<absl::Status(const Question&)>;
+
   absl::StatusOr<TriggerCache::Spec> Parse(const externalscaler::ScaledObjectRef& object);
-  absl::StatusOr<bool> Activity(const trigger::TriggerSpec& spec) const;
+  /// Finishes \p reactor with what \p fill says of \p object, now or once its trigger is known.
+  void Answer(telemetry::Method method, const externalscaler::ScaledObjectRef& object, Fill fill,
+              grpc::ServerUnaryReactor* reactor);
+  absl::StatusOr<AskedTrigger> Ask(const externalscaler::ScaledObjectRef& object);
   grpc::Status Finish(telemetry::Method method, const absl::Status& status);
   void WarnOnce(const externalscaler::ScaledObjectRef& object, const std::string& warning);
 
-  const LatestSnapshot latest_;
+  Answers& answers_;
   const ServiceOptions options_;
   const base::Clock& clock_;
   telemetry::ScalerCounters& counters_;
   ActivationStreams streams_;
+  WaitingCalls waiting_;
   TriggerCache triggers_;
   base::Mutex warned_mutex_;
   std::set<std::string> warned_ KGS_GUARDED_BY(warned_mutex_);

@@ -8,8 +8,12 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "base/latest.h"
+#include "scaler/node_answers.h"
 #include "scaler/server.h"
+#include "tests/support/fake_answers.h"
 #include "tests/support/fake_clock.h"
 
 namespace kgs::scaler {
@@ -74,7 +78,9 @@ class ServiceTest : public ::testing::Test {
   FakeClock clock_;
   base::Latest<NodeSnapshot> latest_;
   telemetry::ScalerCounters counters_;
-  Service service_{[this] { return latest_.Get(); }, ServiceOptions{}, clock_, counters_};
+  NodeAnswers answers_{
+      [this]() -> absl::StatusOr<NodeReadings> { return NodeReadings{latest_.Get(), 3s}; }, clock_};
+  Service service_{answers_, ServiceOptions{}, clock_, counters_};
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<ExternalScaler::Stub> stub_;
@@ -176,7 +182,7 @@ TEST_F(ServiceTest, AnOversizedRequestIsRefused) {
 }
 
 TEST_F(ServiceTest, ATakenPortIsRefusedWithTheReason) {
-  Service other([] { return nullptr; }, ServiceOptions{}, clock_, counters_);
+  Service other(answers_, ServiceOptions{}, clock_, counters_);
   const auto second = Server::Start("127.0.0.1", server_->port(), other);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(
@@ -185,11 +191,85 @@ TEST_F(ServiceTest, ATakenPortIsRefusedWithTheReason) {
 }
 
 TEST_F(ServiceTest, AnAddressOfAnotherMachineIsRefusedWithTheReason) {
-  Service other([] { return nullptr; }, ServiceOptions{}, clock_, counters_);
+  Service other(answers_, ServiceOptions{}, clock_, counters_);
   EXPECT_THAT(std::string(Server::Start("192.0.2.1", 0, other).status().message()),
               HasSubstr("Cannot assign requested address"));
   EXPECT_THAT(std::string(Server::Start("nonsense", 0, other).status().message()),
               HasSubstr("not an IP address"));
+}
+
+/// The service where Kubernetes says what may be asked.
+class UnknownTriggerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto server = Server::Start("127.0.0.1", 0, service_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    stub_ = ExternalScaler::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials()));
+  }
+
+  /// The call on a thread of its own, once it has come to wait.
+  std::thread AskOnThread(grpc::Status* status, double* value) {
+    std::thread thread([this, status, value] {
+      grpc::ClientContext context;
+      externalscaler::GetMetricsResponse response;
+      *status = stub_->GetMetrics(&context, {}, &response);
+      if (response.metricvalues_size() == 1) *value = response.metricvalues(0).metricvaluefloat();
+    });
+    while (answers_.refreshes() == 0) std::this_thread::yield();
+    return thread;
+  }
+
+  FakeClock clock_;
+  testing::FakeAnswers answers_;
+  telemetry::ScalerCounters counters_;
+  Service service_{answers_, ServiceOptions{}, clock_, counters_};
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<ExternalScaler::Stub> stub_;
+};
+
+TEST_F(UnknownTriggerTest, ACallWaitsForKubernetesToTellOfItsTrigger) {
+  service_.waiting().Start();
+  grpc::Status status;
+  double value = 0;
+  std::thread call = AskOnThread(&status, &value);
+  answers_.Set(42);
+  service_.waiting().Retry();
+  call.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(value, 42);
+}
+
+TEST_F(UnknownTriggerTest, ATriggerThatStaysUnknownIsInvalidArgument) {
+  grpc::Status status;
+  double value = 0;
+  std::thread call = AskOnThread(&status, &value);
+  // The first check was before the refresh; a turn finds the call once it waits.
+  while (answers_.checks() < 2) service_.waiting().Turn();
+  clock_.Advance(WaitingCalls::kPatience);
+  service_.waiting().Turn();
+  call.join();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "no such trigger");
+  EXPECT_EQ(counters_.errors[static_cast<size_t>(telemetry::Method::kGetMetrics)].value(), 1u);
+}
+
+TEST_F(UnknownTriggerTest, TheSpecComesFromMetadataAlone) {
+  grpc::ClientContext context;
+  externalscaler::GetMetricSpecResponse response;
+  EXPECT_TRUE(stub_->GetMetricSpec(&context, {}, &response).ok());
+  EXPECT_EQ(response.metricspecs_size(), 1);
+  EXPECT_EQ(answers_.checks(), 0);
+}
+
+TEST_F(UnknownTriggerTest, StoppingAnswersWhatWaits) {
+  grpc::Status status;
+  double value = 0;
+  std::thread call = AskOnThread(&status, &value);
+  server_->Stop(30s);
+  call.join();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST(IntegerPair, KeepsTheRatioAndNeverOverflows) {

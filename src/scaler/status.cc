@@ -14,8 +14,11 @@ constexpr size_t kLongestMessage = 511;
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  // abseil numbers its codes as gRPC does.
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+  // What Kubernetes does not know is the asker's mistake. Else abseil numbers its codes as gRPC
+  // does.
+  const absl::StatusCode code =
+      absl::IsNotFound(status) ? absl::StatusCode::kInvalidArgument : status.code();
+  return grpc::Status(static_cast<grpc::StatusCode>(code),
                       base::Truncate(std::string(status.message()), kLongestMessage));
 }
 

@@ -8,7 +8,8 @@
 
 namespace kgs::scaler {
 
-/// The same code; the message cut to under 512 bytes, since KEDA makes a Kubernetes event of it.
+/// The same code, INVALID_ARGUMENT for NOT_FOUND; the message cut to under 512 bytes, since KEDA
+/// makes a Kubernetes event of it.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace kgs::scaler

@@ -96,6 +96,7 @@ TriggerSpec Combine(const Settings& settings, std::vector<std::string>& errors,
   spec.aggregation = settings.aggregation.value.value_or(spec.aggregation);
   spec.poll_interval = std::chrono::seconds(
       settings.poll_interval_seconds.value.value_or(static_cast<int>(spec.poll_interval.count())));
+  spec.replica_label = settings.replica_label.value.value_or("");
 
   if (const Shorthand* shorthand = GivenShorthand(settings)) {
     CheckShorthand(settings, *shorthand, errors);

@@ -87,6 +87,17 @@ TEST(TriggerErrorsTest, EveryWrongMetricNameIsRefused) {
               StartsWith("metricName \"" + std::string(64, '/') + "...\": must be"));
 }
 
+TEST(TriggerErrorsTest, EveryWrongLabelIsRefused) {
+  for (const std::string& label :
+       {std::string("/"), std::string("a/"), std::string("/a"), std::string("a/b/c"),
+        std::string("-a"), std::string("a-"), std::string("a b"), std::string("a:b"),
+        std::string("m\xc3\xa9"), std::string(64, 'x'), std::string(254, 'x') + "/a"}) {
+    EXPECT_THAT(Refused({{"replicaLabel", label}}),
+                AllOf(StartsWith("replicaLabel \""), HasSubstr(": must be a label's key such as")))
+        << label;
+  }
+}
+
 TEST(TriggerErrorsTest, WrongWordsAreRefusedWithTheListAndAHint) {
   const std::string profiles =
       ": must be one of vllm-inference, triton-inference, training, batch, ollama, tgi-inference";
@@ -317,8 +328,9 @@ TEST(TriggerErrorsTest, WrongValuesFromTheEnvironmentAllReadTheSame) {
     const std::string first = Refused({{env_key, "?"}});
     EXPECT_THAT(first, HasSubstr("(value from the environment, not shown)"));
     for (const std::string& value : wrong) {
-      if (key.name == "metricName" && value.find_first_of("/\n") == value.npos && !value.empty()) {
-        continue;  // A valid name.
+      if ((key.name == "metricName" || key.name == "replicaLabel") &&
+          value.find_first_of("/\n") == value.npos && !value.empty()) {
+        continue;  // A valid name, or label.
       }
       EXPECT_EQ(Refused({{env_key, value}}), first);
     }

@@ -2,7 +2,9 @@
 #include "trigger/keys.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <utility>
 
 #include "base/strings.h"
 
@@ -34,6 +36,27 @@ std::optional<std::string> ReadMetricName(std::string_view text) {
   constexpr size_t kLongest = 128;
   if (text.empty() || text.size() > kLongest || text == "." || text == "..") return std::nullopt;
   if (!std::all_of(text.begin(), text.end(), IsMetricNameCharacter)) return std::nullopt;
+  return std::string(text);
+}
+
+bool IsLabelEdge(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// As Kubernetes accepts the key of a label.
+std::optional<std::string> ReadLabel(std::string_view text) {
+  constexpr size_t kLongestName = 63;
+  constexpr size_t kLongestDomain = 253;
+  const size_t slash = text.find('/');
+  const bool has_domain = slash != std::string_view::npos;
+  const std::string_view domain = has_domain ? text.substr(0, slash) : "a";
+  const std::string_view name = has_domain ? text.substr(slash + 1) : text;
+  for (const auto& [part, longest] : {std::pair(domain, kLongestDomain), {name, kLongestName}}) {
+    if (part.empty() || part.size() > longest) return std::nullopt;
+    if (!IsLabelEdge(part.front()) || !IsLabelEdge(part.back())) return std::nullopt;
+    if (!std::all_of(part.begin(), part.end(),
+                     [](char c) { return IsMetricNameCharacter(c) && c != ':'; })) {
+      return std::nullopt;
+    }
+  }
   return std::string(text);
 }
 
@@ -94,6 +117,10 @@ std::string MetricNameText() {
   return "1 to 128 letters, digits, '-', '_', '.' or ':', and not '.' or '..'";
 }
 std::string TargetText() { return "a number from 0.001 to 1e12"; }
+std::string LabelText() {
+  return "a label's key such as \"example.com/replica\": at most 63 letters, digits, '-', '_' or "
+         "'.', with an optional domain and '/' before them";
+}
 std::string ThresholdText() { return "a number from 0 to 1e12"; }
 
 template <int kLeast, int kMost>
@@ -145,6 +172,7 @@ constexpr Key kKeys[] = {
      Read<&S::aggregation, catalogue::FindAggregation>, NearestOf<catalogue::AggregationNames>},
     {"pollIntervalSeconds", IntegerText<1, 86400>,
      Read<&S::poll_interval_seconds, ReadInteger<1, 86400>>, NoHint},
+    {"replicaLabel", LabelText, Read<&S::replica_label, ReadLabel>, NoHint},
 };
 
 constexpr std::string_view kKedasOwnKeys[] = {"scalerAddress", "enableTLS", "unsafeSsl",

@@ -17,7 +17,7 @@ TEST(KeysTest, MetadataKeysAreTheTable) {
   EXPECT_THAT(MetadataKeys(),
               ElementsAre("profile", "metricName", "metricType", "targetValue",
                           "targetGpuUtilization", "targetMemoryUtilization", "activationThreshold",
-                          "gpuIndex", "aggregation", "pollIntervalSeconds"));
+                          "gpuIndex", "aggregation", "pollIntervalSeconds", "replicaLabel"));
 }
 
 TEST(KeysTest, NamesAreUniqueAndNoneEndsInFromEnv) {

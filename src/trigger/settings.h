@@ -51,6 +51,7 @@ struct Settings {
   Setting<int> gpu_index;
   Setting<catalogue::Aggregation> aggregation;
   Setting<int> poll_interval_seconds;
+  Setting<std::string> replica_label;
 };
 
 }  // namespace kgs::trigger

@@ -41,11 +41,14 @@ struct TriggerSpec {
   double target = 0;
   /// Active means value > activation_threshold.
   double activation_threshold = 0;
-  /// The driver's index, or kAllGpus.
+  /// Of a node: the driver's index; of a workload: the place among each pod's GPUs by PCI address;
+  /// or kAllGpus.
   int gpu_index = kAllGpus;
   catalogue::Aggregation aggregation = catalogue::Aggregation::kMax;
   /// How often StreamIsActive repeats an unchanged state.
   std::chrono::seconds poll_interval{10};
+  /// The label whose value tells replicas of several pods apart; empty where each pod is one.
+  std::string replica_label;
   /// Profile training: IsActive is true whatever the reading.
   bool always_active = false;
 };

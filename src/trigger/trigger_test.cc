@@ -206,6 +206,9 @@ TEST(TriggerTest, EdgesOfTheRangesAreAccepted) {
   EXPECT_FALSE(std::signbit(Accepted({{"activationThreshold", "-0"}}).activation_threshold));
   EXPECT_EQ(Accepted({{"metricName", "..."}}).metric_name, "...");
   EXPECT_EQ(Accepted({{"metricName", "x"}}).metric_name, "x");
+  EXPECT_EQ(Accepted({{"replicaLabel", "a"}}).replica_label, "a");
+  EXPECT_EQ(Accepted({{"replicaLabel", "example.com/my_Group.1"}}).replica_label,
+            "example.com/my_Group.1");
   EXPECT_EQ(Accepted({{"metricName", std::string(128, 'x')}}).metric_name.size(), 128u);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/configuration.md lists every flag with its variable and default, in the table's order.
+// docs/configuration.md lists every flag with its variable, roles and default, in the table's
+// order.
 #include <gtest/gtest.h>
 
 #include "app/options.h"
@@ -14,11 +15,12 @@ TEST(FlagDocsTest, EveryFlagIsDescribed) {
   const std::vector<app::FlagInfo> flags = app::Flags();
   ASSERT_EQ(table.size(), flags.size());
   for (size_t i = 0; i < table.size(); ++i) {
-    ASSERT_EQ(table[i].size(), 4u) << flags[i].name;
+    ASSERT_EQ(table[i].size(), 5u) << flags[i].name;
     EXPECT_EQ(table[i][0], flags[i].name);
     EXPECT_EQ(table[i][1], flags[i].environment);
-    EXPECT_EQ(table[i][2], flags[i].default_text) << flags[i].name;
-    EXPECT_FALSE(table[i][3].empty()) << flags[i].name;
+    EXPECT_EQ(table[i][2], flags[i].roles_text) << flags[i].name;
+    EXPECT_EQ(table[i][3], flags[i].default_text) << flags[i].name;
+    EXPECT_FALSE(table[i][4].empty()) << flags[i].name;
   }
 }
 

@@ -38,6 +38,7 @@ std::map<std::string, std::string> Defaults() {
       {"gpuIndex", std::to_string(spec.gpu_index)},
       {"aggregation", Text(catalogue::AggregationName(spec.aggregation))},
       {"pollIntervalSeconds", std::to_string(spec.poll_interval.count())},
+      {"replicaLabel", spec.replica_label.empty() ? "none" : spec.replica_label},
   };
 }
 

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/answering_side.h"
+
+#include <utility>
+
+#include "app/interest.h"
+#include "fleet/view.h"
+#include "scaler/workload_answers.h"
+
+namespace kgs::app {
+namespace {
+
+constexpr auto kLeastRefreshInterval = std::chrono::milliseconds(100);
+/// Thousands of agents report at times of their own; streams are looked at no more often than this.
+constexpr auto kLeastStreamInterval = std::chrono::milliseconds(50);
+
+}  // namespace
+
+AnsweringSide::AnsweringSide(const Options& options, const base::Clock& clock,
+                             const fleet::Store& fleet, Neighbours neighbours)
+    : options_(options), clock_(clock), fleet_(fleet), neighbours_(std::move(neighbours)) {}
+
+absl::Status AnsweringSide::PrepareKubernetes() {
+  auto kubernetes = KubernetesSide::Make(
+      options_, clock_,
+      {[this] { OnObjects(); }, [this](const kube::PodPtr& pod) { unlisted_pods_->OnPod(pod); }});
+  if (!kubernetes.ok()) return kubernetes.status();
+  kubernetes_ = *std::move(kubernetes);
+  unlisted_pods_ = std::make_unique<fleet::UnlistedPods>(fleet_, kubernetes_->store(),
+                                                         neighbours_.list_pods, clock_);
+  answers_ = std::make_unique<scaler::WorkloadAnswers>(
+      scaler::WorkloadAnswers::Sources{
+          kubernetes_->store(), fleet_,
+          [this](model::ObjectKind kind, const std::string& object_namespace) {
+            return kubernetes_->cluster().ProblemOf(kind, object_namespace);
+          },
+          [this] { Refresh(); }},
+      clock_);
+  return absl::OkStatus();
+}
+
+absl::Status AnsweringSide::Prepare() {
+  if (KubernetesSide::IsConfigured(options_)) {
+    if (absl::Status status = PrepareKubernetes(); !status.ok()) return status;
+  } else {
+    answers_ = std::make_unique<scaler::NodeAnswers>(neighbours_.node, clock_);
+  }
+  scaler::ServiceOptions service;
+  service.unknown_keys = options_.unknown_metadata;
+  service.streams.longest_age = options_.stream_max_age;
+  service.streams.least_interval = kLeastStreamInterval;
+  service_ = std::make_unique<scaler::Service>(*answers_, service, clock_, counters_);
+  auto server = scaler::Server::Start(options_.bind_address, options_.port, *service_);
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+void AnsweringSide::Start() {
+  service_->streams().Start();
+  service_->waiting().Start();
+  if (kubernetes_ == nullptr) return;
+  unlisted_pods_->Start();
+  kubernetes_->Start();
+}
+
+void AnsweringSide::Stop(base::Duration patience) {
+  if (server_ != nullptr) server_->Stop(patience);
+  if (kubernetes_ == nullptr) return;
+  kubernetes_->Stop();
+  unlisted_pods_->Stop();
+}
+
+void AnsweringSide::Refresh() {
+  // A stranger may ask as often as he likes: the loop hears of it ten times a second at most.
+  const int64_t now = clock_.Now().time_since_epoch().count();
+  int64_t last = last_refresh_.load();
+  if (now - last < base::Duration(kLeastRefreshInterval).count()) return;
+  if (last_refresh_.compare_exchange_strong(last, now)) {
+    kubernetes_->cluster().RefreshObjects([] {});
+  }
+}
+
+void AnsweringSide::OnObjects() {
+  service_->waiting().Retry();
+  service_->streams().OnSnapshot();
+  if (neighbours_.on_interest) neighbours_.on_interest(InterestOf(kubernetes_->store().Objects()));
+}
+
+std::string AnsweringSide::WhyNotReady() const {
+  if (kubernetes_ == nullptr || kubernetes_->cluster().Synced()) return "";
+  const std::string problem = kubernetes_->cluster().Problem();
+  return problem.empty() ? "Kubernetes' objects have not all been listed yet" : problem;
+}
+
+std::string AnsweringSide::KubernetesProblem() const {
+  return kubernetes_ == nullptr ? "" : kubernetes_->cluster().Problem();
+}
+
+std::vector<base::ThreadHealth> AnsweringSide::Health() const {
+  std::vector<base::ThreadHealth> threads = {service_->streams().Health(),
+                                             service_->waiting().Health()};
+  if (kubernetes_ != nullptr) {
+    threads.push_back(unlisted_pods_->Health());
+    for (base::ThreadHealth& health : kubernetes_->Health()) threads.push_back(std::move(health));
+  }
+  return threads;
+}
+
+std::optional<http::KubernetesMetrics> AnsweringSide::Metrics() const {
+  if (kubernetes_ == nullptr) return std::nullopt;
+  http::KubernetesMetrics metrics;
+  metrics.problem = KubernetesProblem();
+  metrics.counts = kubernetes_->store().Counts();
+  metrics.watches = kubernetes_->cluster().Watches();
+  const base::SteadyTime now = clock_.Now();
+  for (const auto& object : kubernetes_->store().Objects()) {
+    const auto workload = kubernetes_->store().Find(object->key);
+    if (!workload) continue;
+    for (const model::PodView& pod :
+         fleet::ViewWorkload(*workload, fleet_, kubernetes_->store(), now).pods) {
+      if (pod.pod->terminating || pod.pod->phase == model::PodPhase::kSucceeded ||
+          pod.pod->phase == model::PodPhase::kFailed) {
+        continue;
+      }
+      ++metrics.pods_by_reason[static_cast<size_t>(pod.unattributed)];
+    }
+  }
+  return metrics;
+}
+
+http::DebugInput AnsweringSide::Debug() const {
+  http::DebugInput input;
+  input.now = clock_.Now();
+  input.nodes = fleet_.All();
+  if (kubernetes_ == nullptr) return input;
+  input.kubernetes_problem = KubernetesProblem();
+  for (const auto& object : kubernetes_->store().Objects()) {
+    const auto workload = kubernetes_->store().Find(object->key);
+    if (!workload) continue;
+    input.workloads.push_back(
+        fleet::ViewWorkload(*workload, fleet_, kubernetes_->store(), input.now));
+  }
+  return input;
+}
+
+}  // namespace kgs::app

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The part of a process that answers KEDA: with Kubernetes for workloads, without it for one node.
+// For the roles hub and standalone.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/kubernetes_side.h"
+#include "app/options.h"
+#include "base/clock.h"
+#include "fleet/interest.h"
+#include "fleet/store.h"
+#include "fleet/unlisted_pods.h"
+#include "http/debug_page.h"
+#include "http/metrics_page.h"
+#include "scaler/node_answers.h"
+#include "scaler/server.h"
+#include "scaler/service.h"
+#include "telemetry/counters.h"
+
+namespace kgs::app {
+
+class AnsweringSide {
+ public:
+  /// What the rest of the process does for this side. None may block.
+  struct Neighbours {
+    /// Without Kubernetes: the node that is meant.
+    scaler::NodeAnswers::Latest node;
+    /// Has the agent of a node list its pods; false where that cannot be now.
+    fleet::UnlistedPods::ListPods list_pods;
+    /// What agents are to report at once has changed. May be null.
+    std::function<void(fleet::Interest)> on_interest;
+  };
+
+  AnsweringSide(const Options& options, const base::Clock& clock, const fleet::Store& fleet,
+                Neighbours neighbours);
+
+  /// Opens KEDA's port.
+  absl::Status Prepare();
+  void Start();
+  void Stop(base::Duration patience);
+
+  // Any thread, after Prepare.
+
+  /// There is something new to answer from.
+  void OnReadings() { service_->streams().OnSnapshot(); }
+  /// \p why_blind: why nothing can be answered whatever is asked; else empty.
+  void SetHealth(bool ready, const std::string& why_blind) {
+    server_->SetHealth(ready, !why_blind.empty());
+  }
+  int port() const { return server_->port(); }
+  bool has_kubernetes() const { return kubernetes_ != nullptr; }
+  /// Empty once all that Kubernetes has to say has been listed once, or where there is none.
+  std::string WhyNotReady() const;
+  /// Why Kubernetes cannot be relied on; else empty.
+  std::string KubernetesProblem() const;
+  std::vector<base::ThreadHealth> Health() const;
+  const telemetry::ScalerCounters& counters() const { return counters_; }
+  /// What /metrics shows of Kubernetes; nothing where there is none.
+  std::optional<http::KubernetesMetrics> Metrics() const;
+  http::DebugInput Debug() const;
+
+ private:
+  absl::Status PrepareKubernetes();
+  void OnObjects();
+  /// Has Kubernetes list the objects again.
+  void Refresh();
+
+  const Options& options_;
+  const base::Clock& clock_;
+  const fleet::Store& fleet_;
+  const Neighbours neighbours_;
+  telemetry::ScalerCounters counters_;
+  /// Steady time, in the clock's ticks.
+  std::atomic<int64_t> last_refresh_{0};
+  /// Null without Kubernetes, as unlisted_pods_.
+  std::unique_ptr<KubernetesSide> kubernetes_;
+  std::unique_ptr<fleet::UnlistedPods> unlisted_pods_;
+  std::unique_ptr<scaler::Answers> answers_;
+  std::unique_ptr<scaler::Service> service_;
+  std::unique_ptr<scaler::Server> server_;
+};
+
+}  // namespace kgs::app

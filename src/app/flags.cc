@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/flags.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.h"
+#include "gpu/backends.h"
+
+namespace kgs::app {
+namespace {
+
+using base::Duration;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+std::optional<int> ParsePortNumber(const std::string& text) {
+  if (text == "auto") return 0;
+  const auto number = base::ParseInteger(text);
+  if (!number || *number < 0 || *number > 65535) return std::nullopt;
+  return static_cast<int>(*number);
+}
+
+FlagReader ReadServicePort(int Options::* member) {
+  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    const auto port = ParsePortNumber(text);
+    if (!port) return "a port from 1 to 65535, or 0 or auto for any free one";
+    options.*member = *port;
+    return std::nullopt;
+  };
+}
+
+FlagReader ReadOptionalPort(Port Options::* member) {
+  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    const auto port = ParsePortNumber(text);
+    if (!port) return "a port from 1 to 65535, 0 to disable, or auto for any free one";
+    const bool disabled = *port == 0 && text != "auto";
+    options.*member = disabled ? std::nullopt : port;
+    return std::nullopt;
+  };
+}
+
+FlagReader ReadText(std::string Options::* member) {
+  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    options.*member = text;
+    return std::nullopt;
+  };
+}
+
+FlagReader ReadDuration(Duration Options::* member, Duration least, Duration most) {
+  return [=](const std::string& text, Options& options) -> std::optional<std::string> {
+    const auto duration = base::ParseDuration(text);
+    if (!duration || *duration < least || *duration > most) {
+      return "a duration from " + base::FormatDuration(least) + " to " +
+             base::FormatDuration(most) + " such as 500ms, 30s or 1m30s";
+    }
+    options.*member = *duration;
+    return std::nullopt;
+  };
+}
+
+template <typename T>
+FlagReader ReadChoice(T Options::* member, std::vector<std::pair<std::string, T>> choices) {
+  return [member, choices = std::move(choices)](const std::string& text,
+                                                Options& options) -> std::optional<std::string> {
+    std::string names;
+    for (const auto& [name, value] : choices) {
+      if (name == text) {
+        options.*member = value;
+        return std::nullopt;
+      }
+      names += (names.empty() ? "" : "|") + name;
+    }
+    return names;
+  };
+}
+
+FlagReader ReadBackend() {
+  std::vector<std::pair<std::string, std::string>> choices;
+  for (const std::string& name : gpu::BackendNames()) choices.emplace_back(name, name);
+  return ReadChoice(&Options::gpu_backend, std::move(choices));
+}
+
+FlagReader ReadSwitch(bool Options::* member) {
+  return ReadChoice(member, {{"true", true}, {"false", false}});
+}
+
+/// Words separated by commas; \p least of them, none empty.
+FlagReader ReadList(std::vector<std::string> Options::* member, size_t least) {
+  return [=](const std::string& text, Options& options) -> std::optional<std::string> {
+    std::vector<std::string> words;
+    size_t begin = 0;
+    while (!text.empty() && begin <= text.size()) {
+      const size_t comma = std::min(text.find(',', begin), text.size());
+      words.push_back(text.substr(begin, comma - begin));
+      begin = comma + 1;
+    }
+    const bool fits =
+        words.size() >= least && std::none_of(words.begin(), words.end(), [](const auto& word) {
+          return word.empty() || word.find(' ') != std::string::npos;
+        });
+    if (!fits) return "names separated by commas, without spaces";
+    options.*member = std::move(words);
+    return std::nullopt;
+  };
+}
+
+FlagReader ReadHostPort(std::string Options::* member) {
+  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    const size_t colon = text.rfind(':');
+    const auto port =
+        colon == std::string::npos ? std::nullopt : base::ParseInteger(text.substr(colon + 1));
+    if (!port || *port < 1 || *port > 65535 || colon == 0 || text.find('/') != std::string::npos) {
+      return "HOST:PORT, such as keda-gpu-scaler-agents.keda.svc:6001";
+    }
+    options.*member = text;
+    return std::nullopt;
+  };
+}
+
+const std::vector<Role> kAll = {Role::kStandalone, Role::kAgent, Role::kHub};
+const std::vector<Role> kNodes = {Role::kStandalone, Role::kAgent};
+const std::vector<Role> kAnswering = {Role::kStandalone, Role::kHub};
+const std::vector<Role> kFleet = {Role::kAgent, Role::kHub};
+
+}  // namespace
+
+const std::vector<FlagRow>& FlagRows() {
+  static const std::vector<FlagRow> rows = {
+      {"port", kAnswering, "6000", "KEDA's port: the external scaler, its health and reflection",
+       ReadServicePort(&Options::port)},
+      {"agent-port",
+       {Role::kHub},
+       "6001",
+       "The agents' port",
+       ReadServicePort(&Options::agent_port)},
+      {"metrics-port", kAll, "9090", "Prometheus /metrics; 0 disables",
+       ReadOptionalPort(&Options::metrics_port)},
+      {"probe-port", kAll, "8081", "/healthz and /readyz; 0 disables",
+       ReadOptionalPort(&Options::probe_port)},
+      {"debug-port", kAnswering, "8082",
+       "What is known of nodes and workloads, as JSON, on 127.0.0.1 alone; 0 disables",
+       ReadOptionalPort(&Options::debug_port)},
+      {"bind-address", kAll, "", "IP address to listen on; empty for all, IPv4 and IPv6",
+       ReadText(&Options::bind_address)},
+      {"kubeconfig", kAnswering, "",
+       "How to reach the API server; empty for the pod's ServiceAccount where there is one, none "
+       "for "
+       "no Kubernetes",
+       ReadText(&Options::kubeconfig)},
+      {"service-names", kAnswering, "keda-gpu-scaler",
+       "Triggers are ours whose scalerAddress has one of these hosts; a name without a dot also "
+       "means its namespaced forms",
+       ReadList(&Options::service_names, 1)},
+      {"namespaces", kAnswering, "", "Watch ScaledObjects and ScaledJobs in these only",
+       ReadList(&Options::namespaces, 0)},
+      {"hub",
+       {Role::kAgent},
+       "",
+       "HOST:PORT of the hubs; every address behind the name is one replica",
+       ReadHostPort(&Options::hub)},
+      {"node-name", kNodes, "", "The Kubernetes node's name; empty for $NODE_NAME",
+       ReadText(&Options::node_name)},
+      {"pod-resources-socket", kNodes, "/var/lib/kubelet/pod-resources/kubelet.sock",
+       "The kubelet's PodResources socket", ReadText(&Options::pod_resources_socket)},
+      {"insecure-agents", kFleet, "false",
+       "Agents and hubs talk in plaintext, and hubs believe whoever connects",
+       ReadSwitch(&Options::insecure_agents), true},
+      {"gpu-backend", kNodes, "auto",
+       "How GPUs are read: auto (every real vendor; never simulates), nvml, simulated",
+       ReadBackend()},
+      {"nvml-library", kNodes, "", "Load this NVML library instead of libnvidia-ml.so.1",
+       ReadText(&Options::nvml_library)},
+      {"simulated-gpus", kNodes, "", "YAML file of the simulated backend's GPUs",
+       ReadText(&Options::simulated_gpus)},
+      {"sampling-interval", kNodes, "500ms", "How often every GPU is read (100ms to 1m)",
+       ReadDuration(&Options::sampling_interval, milliseconds(100), minutes(1))},
+      {"health-check-interval", kNodes, "30s",
+       "Longest wait between attempts to open a missing driver or find a lost GPU again",
+       ReadDuration(&Options::health_check_interval, seconds(1), hours(1))},
+      {"device-hang-limit", kNodes, "5m",
+       "A driver call that has not returned for so long makes /healthz fail",
+       ReadDuration(&Options::hang_limit, seconds(10), hours(24))},
+      {"driver-mismatch-grace", kNodes, "1m",
+       "Exit with status 1 when the driver was replaced on the node for so long, since only a new "
+       "process can load the new library; 0s never exits",
+       ReadDuration(&Options::driver_mismatch_grace, seconds(0), hours(24))},
+      {"stream-max-age", kAnswering, "5m",
+       "A push stream ends with OK at this age; KEDA opens the next",
+       ReadDuration(&Options::stream_max_age, seconds(10), hours(24))},
+      {"unknown-metadata", kAnswering, "refuse",
+       "What to do with metadata keys of a newer version: refuse, or warn and go on",
+       ReadChoice(&Options::unknown_metadata, {{"refuse", trigger::UnknownKeys::kRefuse},
+                                               {"warn", trigger::UnknownKeys::kWarn}})},
+      {"log-level", kAll, "info", "debug, info, warn or error",
+       ReadChoice(&Options::log_level, {{"debug", base::LogLevel::kDebug},
+                                        {"info", base::LogLevel::kInfo},
+                                        {"warn", base::LogLevel::kWarn},
+                                        {"error", base::LogLevel::kError}})},
+      {"log-format", kAll, "json", "json or text",
+       ReadChoice(&Options::log_format,
+                  {{"json", base::LogFormat::kJson}, {"text", base::LogFormat::kText}})},
+  };
+  return rows;
+}
+
+}  // namespace kgs::app

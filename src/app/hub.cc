@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/hub.h"
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "app/agent_server.h"
+#include "app/answering_side.h"
+#include "app/pages.h"
+#include "app/role.h"
+#include "base/build_info.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "fleet/receiver.h"
+#include "http/health_page.h"
+
+namespace kgs::app {
+namespace {
+
+constexpr auto kCallPatience = std::chrono::seconds(1);
+constexpr auto kWatchInterval = std::chrono::milliseconds(500);
+
+class Hub final : public RunningRole {
+ public:
+  explicit Hub(const Options& options)
+      : options_(options),
+        fleet_(clock_),
+        receiver_({}, fleet_, clock_, receiver_counters_,
+                  [this](const std::string&) { answering_.OnReadings(); }),
+        answering_(
+            options_, clock_, fleet_,
+            {[this] { return OnlyNode(); },
+             [this](const std::string& node) { return receiver_.ListPods(node); },
+             [this](fleet::Interest interest) { receiver_.SetInterest(std::move(interest)); }}),
+        watcher_("hub", std::chrono::seconds(10), [this] { return Watch(); }) {}
+
+  absl::Status Start() override;
+  bool Stop() override;
+
+ private:
+  /// Without Kubernetes nobody says which node is meant.
+  absl::StatusOr<scaler::NodeReadings> OnlyNode() const;
+  std::string WhyBlind() const;
+  std::string WhyNotReady() const;
+  /// Keeps gRPC's health and the log up to date.
+  base::Duration Watch();
+  http::ReceiverMetrics Metrics() const;
+  Pages::Content Content() const;
+
+  const Options options_;
+  const base::SteadyClock clock_;
+  std::atomic<bool> stopping_{false};
+  telemetry::ReceiverCounters receiver_counters_;
+  fleet::Store fleet_;
+  fleet::Receiver receiver_;
+  AnsweringSide answering_;
+  std::unique_ptr<AgentServer> agent_server_;
+  Pages pages_;
+  std::string last_why_blind_;  // watcher's thread only
+  base::LoopThread watcher_;
+};
+
+absl::StatusOr<scaler::NodeReadings> Hub::OnlyNode() const {
+  const auto nodes = fleet_.All();
+  if (nodes.size() > 1) {
+    return absl::UnavailableError(std::to_string(nodes.size()) +
+                                  " nodes report, and without Kubernetes (--kubeconfig) this hub "
+                                  "cannot tell which of their GPUs a workload has");
+  }
+  if (nodes.empty() || nodes.begin()->second.report == nullptr) {
+    return absl::UnavailableError("no agent has reported yet");
+  }
+  const model::NodeReport& report = *nodes.begin()->second.report;
+  return scaler::NodeReadings{report.snapshot, report.max_reading_age};
+}
+
+std::string Hub::WhyBlind() const {
+  if (std::string problem = answering_.KubernetesProblem(); !problem.empty()) return problem;
+  return fleet_.connected() == 0 ? "no agent is connected" : "";
+}
+
+std::string Hub::WhyNotReady() const {
+  return stopping_ ? "shutting down" : answering_.WhyNotReady();
+}
+
+base::Duration Hub::Watch() {
+  const std::string why_blind = WhyBlind();
+  answering_.SetHealth(WhyNotReady().empty(), why_blind);
+  if (why_blind != last_why_blind_) {
+    if (why_blind.empty()) {
+      base::LogInfo("workloads can be answered");
+    } else {
+      base::LogWarn("blind: no workload can be answered", {{"reason", why_blind}});
+    }
+    last_why_blind_ = why_blind;
+  }
+  return kWatchInterval;
+}
+
+http::ReceiverMetrics Hub::Metrics() const {
+  http::ReceiverMetrics metrics{fleet_.connected(), {}, &receiver_counters_};
+  const base::SteadyTime now = clock_.Now();
+  for (const auto& [name, node] : fleet_.All()) {
+    if (node.connected && node.report != nullptr) {
+      metrics.report_ages.push_back(base::Seconds(now - node.received));
+    }
+  }
+  return metrics;
+}
+
+Pages::Content Hub::Content() const {
+  Pages::Content content;
+  content.metrics = [this] {
+    http::MetricsInput input{clock_.Now()};
+    input.receiver = Metrics();
+    input.kubernetes = answering_.Metrics();
+    input.scaler = &answering_.counters();
+    return http::MetricsPage(input);
+  };
+  content.healthz = [this] {
+    std::vector<base::ThreadHealth> threads = answering_.Health();
+    threads.push_back(watcher_.Health(clock_.Now()));
+    return http::HealthzPage(threads);
+  };
+  content.readyz = [this] { return http::ReadyzPage(WhyNotReady(), WhyBlind()); };
+  content.debug = {
+      {"/debug/nodes", [this] { return http::DebugNodesPage(answering_.Debug()); }},
+      {"/debug/workloads", [this] { return http::DebugWorkloadsPage(answering_.Debug()); }}};
+  return content;
+}
+
+absl::Status Hub::Start() {
+  base::LogWarn("insecure: agents report in plaintext, and whoever connects is believed");
+  if (absl::Status status = answering_.Prepare(); !status.ok()) return status;
+  auto agent_server = AgentServer::Start(options_.bind_address, options_.agent_port, receiver_);
+  if (!agent_server.ok()) return agent_server.status();
+  agent_server_ = *std::move(agent_server);
+  if (absl::Status status = pages_.Start(options_, Content()); !status.ok()) return status;
+  answering_.Start();
+  watcher_.Start();
+  if (!answering_.has_kubernetes()) {
+    base::LogWarn("no Kubernetes is configured: what is answered is a node's, not a workload's");
+  }
+  base::LogInfo("serving", {{"version", std::string(base::Version())},
+                            {"role", RoleName(options_.role)},
+                            {"port", std::to_string(answering_.port())},
+                            {"agent_port", std::to_string(agent_server_->port())},
+                            {"metrics_port", pages_.metrics_port()},
+                            {"probe_port", pages_.probe_port()},
+                            {"debug_port", pages_.debug_port()},
+                            {"kubernetes", answering_.has_kubernetes() ? "yes" : "no"}});
+  return absl::OkStatus();
+}
+
+bool Hub::Stop() {
+  stopping_ = true;
+  watcher_.Stop();
+  answering_.Stop(kCallPatience);
+  if (agent_server_ != nullptr) agent_server_->Stop(kCallPatience);
+  pages_.Stop();
+  return true;
+}
+
+}  // namespace
+
+int RunHub(const Options& options) {
+  StopRequest stop;
+  return Run(std::make_unique<Hub>(options), stop);
+}
+
+}  // namespace kgs::app

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/interest.h"
+
+#include "trigger/trigger.h"
+
+namespace kgs::app {
+
+fleet::Interest InterestOf(const std::vector<std::shared_ptr<const model::ScaledObject>>& objects) {
+  std::vector<fleet::Interest> all;
+  for (const auto& object : objects) {
+    for (const model::Trigger& trigger : object->triggers) {
+      if (!trigger.push) continue;
+      const auto parsed = trigger::ParseTrigger(trigger.metadata, trigger::UnknownKeys::kWarn);
+      if (!parsed.ok() || parsed->spec.always_active) continue;
+      all.push_back(
+          {{parsed->spec.metric, parsed->spec.aggregation, parsed->spec.activation_threshold}});
+    }
+  }
+  return fleet::Union(all);
+}
+
+}  // namespace kgs::app

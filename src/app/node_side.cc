@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/node_side.h"
+
+#include <utility>
+
+#include "attribution/attribution.h"
+#include "base/log.h"
+#include "decision/node_decision.h"
+#include "gpu/backends.h"
+
+namespace kgs::app {
+namespace {
+
+constexpr auto kDriverPatience = std::chrono::seconds(1);
+/// The pulse of the thread that makes reports, where nothing wakes it.
+constexpr auto kLongestWait = std::chrono::seconds(1);
+
+int64_t UnixNow() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+NodeSide::NodeSide(const Options& options, const base::Clock& clock, StopRequest& stop,
+                   Events events)
+    : options_(options),
+      clock_(clock),
+      stop_(stop),
+      events_(std::move(events)),
+      max_reading_age_(decision::MaxReadingAge(options.sampling_interval)),
+      reports_("reports", std::chrono::seconds(10), [this] { return MakeReport(); }) {}
+
+absl::Status NodeSide::Prepare() {
+  auto backends = gpu::MakeBackends(
+      {options_.gpu_backend, options_.nvml_library, options_.simulated_gpus}, clock_);
+  if (!backends.ok()) return backends.status();
+  if (!options_.simulated_gpus.empty() && options_.gpu_backend != "simulated") {
+    base::LogWarn("--simulated-gpus is not used", {{"gpu_backend", options_.gpu_backend}});
+  }
+  sampling::SamplerOptions sampler;
+  sampler.interval = options_.sampling_interval;
+  sampler.lane_stuck_after = options_.hang_limit;
+  sampler.source.longest_backoff = options_.health_check_interval;
+  sampler_ = std::make_unique<sampling::Sampler>(*std::move(backends), sampler, clock_,
+                                                 sampling_counters_, [this] { OnSnapshot(); });
+  if (!events_.on_report) return absl::OkStatus();
+  kube::PodResourcesOptions pod_resources;
+  pod_resources.socket = options_.pod_resources_socket;
+  pod_resources_ = std::make_unique<kube::PodResources>(
+      pod_resources, clock_, &UnixNow, pod_resources_counters_, [this] { reports_.Wake(); });
+  return absl::OkStatus();
+}
+
+void NodeSide::Start() {
+  if (pod_resources_ != nullptr) {
+    reports_.Start();
+    pod_resources_->Start();
+  }
+  sampler_->Start();
+}
+
+bool NodeSide::Stop() {
+  stopping_ = true;
+  if (sampler_ == nullptr) return true;
+  const bool stopped = sampler_->Stop(kDriverPatience);
+  if (pod_resources_ != nullptr) pod_resources_->Stop();
+  reports_.Stop();
+  return stopped;
+}
+
+std::string NodeSide::WhyBlind() const {
+  const auto snapshot = Snapshot();
+  return decision::WhyBlind(snapshot.get(), clock_.Now(), max_reading_age_);
+}
+
+void NodeSide::ListPodsSoon() {
+  if (pod_resources_ != nullptr) pod_resources_->ListSoon();
+}
+
+std::vector<base::ThreadHealth> NodeSide::Health() const {
+  std::vector<base::ThreadHealth> threads = sampler_->Health();
+  if (pod_resources_ != nullptr) {
+    threads.push_back(pod_resources_->Health());
+    threads.push_back(reports_.Health(clock_.Now()));
+  }
+  return threads;
+}
+
+http::NodeMetrics NodeSide::Metrics() const {
+  http::NodeMetrics metrics{Snapshot(), max_reading_age_, WhyBlind(), &sampling_counters_, {}};
+  if (pod_resources_ != nullptr) {
+    metrics.pods = http::PodMetrics{pod_resources_->Latest(), &pod_resources_counters_};
+  }
+  return metrics;
+}
+
+void NodeSide::OnSnapshot() {
+  if (pod_resources_ != nullptr) reports_.Wake();
+  LogBlindness(WhyBlind());
+  if (events_.on_snapshot) events_.on_snapshot();
+  ExitOnReplacedDriver();
+}
+
+void NodeSide::LogBlindness(const std::string& why_blind) {
+  if (why_blind == last_why_blind_) return;
+  if (why_blind.empty()) {
+    base::LogInfo("GPUs are being read");
+  } else {
+    base::LogWarn("blind: no GPU reading can be served", {{"reason", why_blind}});
+  }
+  last_why_blind_ = why_blind;
+}
+
+void NodeSide::ExitOnReplacedDriver() {
+  if (options_.driver_mismatch_grace == base::Duration::zero()) return;
+  const auto snapshot = Snapshot();
+  for (const model::SourceHealth& source : snapshot->sources) {
+    if (!source.needs_new_process || !source.closed_since ||
+        clock_.Now() - *source.closed_since < options_.driver_mismatch_grace || stopping_) {
+      continue;
+    }
+    base::LogError("exiting, since only a new process can load the node's new driver library",
+                   {{"backend", source.backend}, {"reason", source.problem}});
+    stopping_ = true;
+    stop_.GiveUp(1);
+    return;
+  }
+}
+
+base::Duration NodeSide::MakeReport() {
+  auto snapshot = Snapshot();
+  if (snapshot == nullptr) return kLongestWait;
+  auto report = std::make_shared<model::NodeReport>();
+  report->node = options_.node_name;
+  report->max_reading_age = max_reading_age_;
+  const auto pods = pod_resources_->Latest();
+  report->listing_problem = pods->problem;
+  if (pods->listing != nullptr) {
+    report->pods_listed = true;
+    report->listed = pods->listing->listed;
+    report->pods = attribution::Attribute(*pods->listing, *snapshot);
+  }
+  report->snapshot = std::move(snapshot);
+  events_.on_report(std::move(report));
+  return kLongestWait;
+}
+
+}  // namespace kgs::app

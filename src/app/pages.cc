@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/pages.h"
+
+#include <utility>
+
+namespace kgs::app {
+namespace {
+
+/// What it shows is for those who may enter the pod.
+constexpr char kDebugAddress[] = "127.0.0.1";
+
+absl::Status StartOne(const char* name, const std::string& address, const Port& port,
+                      http::Routes routes, std::unique_ptr<http::Server>& server) {
+  if (!port) return absl::OkStatus();
+  auto started = http::StartServer(name, address, *port, std::move(routes));
+  if (!started.ok()) return started.status();
+  server = *std::move(started);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Pages::Start(const Options& options, Content content) {
+  absl::Status status = StartOne("metrics", options.bind_address, options.metrics_port,
+                                 {{"/metrics", std::move(content.metrics)}}, metrics_);
+  if (!status.ok()) return status;
+  status = StartOne(
+      "probes", options.bind_address, options.probe_port,
+      {{"/healthz", std::move(content.healthz)}, {"/readyz", std::move(content.readyz)}}, probes_);
+  if (!status.ok() || content.debug.empty()) return status;
+  return StartOne("debug", kDebugAddress, options.debug_port, std::move(content.debug), debug_);
+}
+
+void Pages::Stop() {
+  metrics_.reset();
+  probes_.reset();
+  debug_.reset();
+}
+
+std::string Pages::PortText(const http::Server* server) {
+  return server == nullptr ? "disabled" : std::to_string(server->port());
+}
+
+}  // namespace kgs::app

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/fleet_metrics.h"
+
+#include <algorithm>
+#include <string>
+
+namespace kgs::http {
+namespace {
+
+using Type = PageBuilder::Type;
+
+double Count(size_t number) { return static_cast<double>(number); }
+
+/// Of what has not come to pass no age is known.
+void AgeGauge(PageBuilder::Labels labels, std::optional<base::SteadyTime> then,
+              base::SteadyTime now, PageBuilder& page) {
+  if (then) page.Gauge(std::move(labels), std::max(base::Seconds(now - *then), 0.0));
+}
+
+}  // namespace
+
+void AddPods(const PodMetrics& pods, base::SteadyTime now, PageBuilder& page) {
+  const model::PodListing* listing = pods.state->listing.get();
+  page.Family("kubelet_up", Type::Gauge, "1 while the kubelet answers which pod holds what.");
+  page.Gauge({}, pods.state->problem.empty() && listing != nullptr ? 1 : 0);
+  page.Family("pod_listing_age_seconds", Type::Gauge,
+              "Time since the kubelet was last asked which pod holds what and answered.");
+  if (listing != nullptr) AgeGauge({}, listing->listed.steady, now, page);
+  page.Family("pods_with_devices", Type::Gauge, "Pods of this node that hold any device.");
+  if (listing != nullptr) page.Gauge({}, Count(listing->pods.size()));
+  page.Family("pod_listings_total", Type::Counter, "Questions to the kubelet.");
+  page.Counter({}, pods.counters->listings);
+  page.Family("pod_listing_failures_total", Type::Counter,
+              "Questions to the kubelet that got no answer.");
+  page.Counter({}, pods.counters->failures);
+}
+
+void AddPublisher(const PublisherMetrics& publisher, PageBuilder& page) {
+  page.Family("hubs", Type::Gauge, "Addresses behind the name of the hubs.");
+  page.Gauge({}, Count(publisher.hubs));
+  page.Family("hubs_connected", Type::Gauge, "Hubs that take this agent's reports.");
+  page.Gauge({}, Count(publisher.hubs_connected));
+  page.Family("reports_sent_total", Type::Counter, "Reports handed to a stream to a hub.");
+  page.Counter({}, publisher.counters->reports);
+  page.Family("reports_sent_early_total", Type::Counter,
+              "Rounds of reports sent before their time, since a value crossed what a hub waits "
+              "for.");
+  page.Counter({}, publisher.counters->crossings);
+  page.Family("hub_stream_failures_total", Type::Counter,
+              "Streams to a hub that ended without being asked to.");
+  page.Counter({}, publisher.counters->stream_failures);
+}
+
+void AddReceiver(const ReceiverMetrics& receiver, PageBuilder& page) {
+  page.Family("agents_connected", Type::Gauge, "Nodes whose agent has a stream open.");
+  page.Gauge({}, Count(receiver.agents_connected));
+  page.Family("oldest_report_age_seconds", Type::Gauge,
+              "Time since the last report of that node with an open stream which has been silent "
+              "for longest.");
+  if (!receiver.report_ages.empty()) {
+    page.Gauge({}, *std::max_element(receiver.report_ages.begin(), receiver.report_ages.end()));
+  }
+  page.Family("reports_received_total", Type::Counter, "Reports that agents have sent.");
+  page.Counter({}, receiver.counters->reports);
+  page.Family("report_bytes_received_total", Type::Counter, "Bytes of these reports.");
+  page.Counter({}, receiver.counters->report_bytes);
+  page.Family("reports_refused_total", Type::Counter,
+              "Reports that contradicted themselves; each ended its stream.");
+  page.Counter({}, receiver.counters->refused_reports);
+  page.Family("pod_list_requests_total", Type::Counter,
+              "Agents asked to list their pods again, since a pod was not known.");
+  page.Counter({}, receiver.counters->list_requests);
+}
+
+void AddKubernetes(const KubernetesMetrics& kubernetes, base::SteadyTime now, PageBuilder& page) {
+  page.Family("kubernetes_up", Type::Gauge,
+              "1 while what is known of Kubernetes can be relied on.");
+  page.Gauge({}, kubernetes.problem.empty() ? 1 : 0);
+  page.Family("tracked_objects", Type::Gauge, "Objects with a trigger that names this scaler.");
+  page.Gauge({{"kind", "ScaledObject"}}, Count(kubernetes.counts.scaled_objects));
+  page.Gauge({{"kind", "ScaledJob"}}, Count(kubernetes.counts.scaled_jobs));
+  page.Family("tracked_triggers", Type::Gauge, "Triggers that name this scaler.");
+  page.Gauge({}, Count(kubernetes.counts.triggers));
+  page.Family("watched_pods", Type::Gauge, "Pods of the namespaces that have such an object.");
+  page.Gauge({}, Count(kubernetes.counts.pods));
+  page.Family("workload_pods", Type::Gauge,
+              "Pods of tracked workloads that have not ended, by what is known of their devices.");
+  for (size_t i = 0; i < kubernetes.pods_by_reason.size(); ++i) {
+    const auto reason = static_cast<model::Unattributed>(i);
+    page.Gauge({{"devices", std::string(model::UnattributedName(reason))}},
+               Count(kubernetes.pods_by_reason[i]));
+  }
+  const auto by_watch = [&](const auto& add) {
+    for (const kube::ReflectorState& watch : kubernetes.watches) {
+      add(PageBuilder::Labels{{"watch", watch.name}}, watch);
+    }
+  };
+  page.Family("watch_up", Type::Gauge, "1 while the watch is open.");
+  by_watch(
+      [&](auto labels, const auto& watch) { page.Gauge(std::move(labels), watch.live ? 1 : 0); });
+  page.Family("watch_age_seconds", Type::Gauge,
+              "Time since the API server last said something over the watch.");
+  by_watch([&](auto labels, const auto& watch) {
+    AgeGauge(std::move(labels), watch.last_contact, now, page);
+  });
+  page.Family("watch_lists_total", Type::Counter, "Lists made to begin a watch.");
+  by_watch([&](auto labels, const auto& watch) {
+    page.Counter(std::move(labels), static_cast<double>(watch.lists));
+  });
+  page.Family("watch_events_total", Type::Counter, "Changes heard of over the watch.");
+  by_watch([&](auto labels, const auto& watch) {
+    page.Counter(std::move(labels), static_cast<double>(watch.events));
+  });
+}
+
+}  // namespace kgs::http

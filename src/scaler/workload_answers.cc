@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scaler/workload_answers.h"
+
+#include <utility>
+
+#include "decision/workload_decision.h"
+#include "fleet/view.h"
+
+namespace kgs::scaler {
+
+using model::ObjectKey;
+using model::ObjectKind;
+
+WorkloadAnswers::WorkloadAnswers(Sources sources, const base::Clock& clock)
+    : sources_(std::move(sources)), clock_(clock) {}
+
+absl::StatusOr<TriggerMatch> WorkloadAnswers::Match(const Question& question) const {
+  const std::string& object_namespace = question.object.namespace_();
+  const std::string& name = question.object.name();
+  auto match = MatchTrigger(
+      question.object,
+      {sources_.kubernetes.FindObject({ObjectKind::kScaledObject, object_namespace, name}),
+       sources_.kubernetes.FindObject({ObjectKind::kScaledJob, object_namespace, name})});
+  // Of a kind that is not known nothing can be denied; one that is known answers without the other.
+  for (const ObjectKind kind : {ObjectKind::kScaledObject, ObjectKind::kScaledJob}) {
+    if (match.ok() && match->key.kind != kind) continue;
+    std::string problem = sources_.kubernetes_problem(kind, object_namespace);
+    if (!problem.empty()) return absl::UnavailableError(problem);
+  }
+  return match;
+}
+
+absl::StatusOr<WorkloadAnswers::Subject> WorkloadAnswers::Find(const Question& question) const {
+  auto match = Match(question);
+  if (!match.ok()) return match.status();
+  const auto workload = sources_.kubernetes.Find(match->key);
+  if (!workload) return absl::NotFoundError(match->key.Text() + " has just been deleted");
+  return Subject{*match,
+                 fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, clock_.Now())};
+}
+
+absl::Status WorkloadAnswers::Check(const Question& question) const {
+  return Match(question).status();
+}
+
+absl::StatusOr<double> WorkloadAnswers::Value(const Question& question) const {
+  const auto subject = Find(question);
+  if (!subject.ok()) return subject.status();
+  return decision::WorkloadValue(question.spec, subject->match.metric_type, subject->view,
+                                 clock_.Now());
+}
+
+absl::StatusOr<bool> WorkloadAnswers::Active(const Question& question) const {
+  const auto subject = Find(question);
+  if (!subject.ok()) return subject.status();
+  return decision::WorkloadActivity(question.spec, subject->match.metric_type, subject->view,
+                                    clock_.Now());
+}
+
+}  // namespace kgs::scaler
