@@ -3,9 +3,11 @@
 
 import contextlib
 
+import private_hosts
 import pytest
 from fake_driver import FakeNvml
-from harness import Scaler
+from fleet import Fleet
+from harness import Program, Scaler
 
 
 @pytest.fixture
@@ -30,9 +32,24 @@ def node(tmp_path_factory):
         yield scaler.wait_sampled()
 
 
+@pytest.fixture(scope="session")
+def private_names():
+    """Skips what needs a name that only the test's processes know."""
+    reason = private_hosts.why_not()
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def fleet(private_names):
+    """Three agents and two hubs, for a whole file. Each test leaves them well."""
+    with Fleet() as running:
+        yield running
+
+
 @pytest.hookimpl
 def pytest_runtest_setup():
-    Scaler.of_this_test = [scaler for scaler in Scaler.of_this_test if not scaler.ended()]
+    Program.of_this_test = [one for one in Program.of_this_test if not one.ended()]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -40,6 +57,7 @@ def pytest_runtest_makereport():
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for scaler in Scaler.of_this_test:
-            report.sections.append((f"log of scaler {scaler.process.pid}",
-                                    "\n".join(list(scaler.lines))))
+        for one in Program.of_this_test:
+            role = {"agent", "hub"}.intersection(one.process.args) or {"standalone"}
+            report.sections.append((f"log of {role.pop()} {one.process.pid}",
+                                    "\n".join(list(one.lines))))

@@ -90,7 +90,7 @@ def test_oversize_metadata(node):
 
 
 def test_a_method_that_is_none(node):
-    call = node._channel.unary_unary("/externalscaler.ExternalScaler/NoSuch")
+    call = node.channel.unary_unary("/externalscaler.ExternalScaler/NoSuch")
     with pytest.raises(grpc.RpcError) as error:
         call(b"", timeout=RPC_DEADLINE_S)
     assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
@@ -98,7 +98,7 @@ def test_a_method_that_is_none(node):
 
 
 def test_a_message_that_is_none(node):
-    call = node._channel.unary_unary("/externalscaler.ExternalScaler/IsActive")
+    call = node.channel.unary_unary("/externalscaler.ExternalScaler/IsActive")
     with pytest.raises(grpc.RpcError) as error:
         call(b"\xff" * 100, timeout=RPC_DEADLINE_S)
     # What gRPC 1.51 makes of it; later ones say INTERNAL.

@@ -300,7 +300,7 @@ def test_health_of_an_unknown_service_is_not_found(node):
 
 
 def reflect(scaler, **question):
-    stub = reflection_pb2_grpc.ServerReflectionStub(scaler._channel)
+    stub = reflection_pb2_grpc.ServerReflectionStub(scaler.channel)
     request = reflection_pb2.ServerReflectionRequest(**question)
     return next(stub.ServerReflectionInfo(iter([request]), timeout=PATIENCE_S))
 

@@ -224,7 +224,8 @@ def test_healthz_lists_the_threads(fake, start):
     status, health = scaler.probe("/healthz")
     assert (status, health["status"]) == (200, "ok")
     names = [row["name"] for row in health["threads"]]
-    assert names == ["sampler", "nvml", *(f"nvml-{i}" for i in range(8)), "streams"]
+    assert names == ["sampler", "nvml", *(f"nvml-{i}" for i in range(8)), "streams",
+                     "lookups"]
     for row in health["threads"]:
         assert 0 <= row["age_seconds"] < row["limit_seconds"]
         assert row["stuck"] is False
@@ -295,7 +296,7 @@ def test_ask_where_nobody_answers():
 def test_ask_with_a_wrong_argument():
     result = run("ask", "profile")
     assert result.returncode == 2
-    assert "neither HOST:PORT nor KEY=VALUE" in result.stderr
+    assert "neither HOST:PORT, NAMESPACE/NAME nor KEY=VALUE" in result.stderr
 
 
 # Signals.
