@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front of CMake's presets and scripts/; a fresh Debian has no make, the scripts need bash only.
-.PHONY: run build test test-asan test-tsan lint proto bench fuzz clean
+.PHONY: run build test test-asan test-tsan lint proto bench bench-fleet fuzz clean
 run:        ; ./scripts/run
 build:      ; ./scripts/build release
 test:       ; ./scripts/test
@@ -9,5 +9,6 @@ test-tsan:  ; ./scripts/test tsan
 lint:       ; ./scripts/lint
 proto:      ; ./scripts/build release kgs_proto
 bench:      ; ./scripts/bench
+bench-fleet: ; ./scripts/bench-fleet
 fuzz:       ; ./scripts/build fuzz && ./scripts/fuzz build/fuzz
 clean:      ; rm -rf build

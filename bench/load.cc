@@ -6,13 +6,12 @@
 #include <grpcpp/security/credentials.h>
 #include <time.h>
 
-#include <algorithm>
-#include <cmath>
 #include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "bench/percentile.h"
 #include "externalscaler.pb.h"
 
 namespace kgs::bench {
@@ -62,15 +61,6 @@ double ProcessCpuSeconds() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-/// Nearest rank. \p latencies is not empty; its order changes.
-double PercentileMs(std::vector<Duration>& latencies, double share) {
-  const auto rank =
-      static_cast<std::ptrdiff_t>(std::ceil(share * static_cast<double>(latencies.size())));
-  const auto at = latencies.begin() + std::max<std::ptrdiff_t>(rank, 1) - 1;
-  std::nth_element(latencies.begin(), at, latencies.end());
-  return base::Seconds(*at) * 1e3;
 }
 
 /// One place in the closed loop.

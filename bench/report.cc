@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/report.h"
 
-#include <grpcpp/grpcpp.h>
-#include <sys/utsname.h>
-
-#include <algorithm>
-#include <cstdio>
-#include <fstream>
 #include <functional>
-#include <thread>
 
 #include "base/build_info.h"
+#include "bench/figures.h"
+#include "bench/percentile.h"
 
 namespace kgs::bench {
 namespace {
@@ -23,12 +18,6 @@ constexpr double kMostRssOverFloorMib = 8;
 constexpr double kMostSamplerCpuPercent = 1;
 
 using RoundValue = std::function<double(const Round&)>;
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 double MedianOf(const std::vector<Round>& rounds, const RoundValue& value) {
   std::vector<double> values;
@@ -83,47 +72,11 @@ ordered_json MemoryJson(const Memory& memory) {
           {"file_mib", memory.file_mib}};
 }
 
-std::string CpuModel() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    const size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
-}
-
-ordered_json MachineJson() {
-  utsname system{};
-  uname(&system);
-  return {{"cpu", CpuModel()},
-          {"cores", std::thread::hardware_concurrency()},
-          {"kernel", std::string(system.sysname) + " " + system.release + " " + system.machine},
-#if defined(__clang__)
-          {"compiler", "clang " __clang_version__},
-#else
-          {"compiler", "g++ " __VERSION__},
-#endif
-          {"grpc", grpc::Version()}};
-}
-
-struct Row {
-  std::string figure;
-  std::string value;
-  std::string goal;
-  bool met = true;
-};
-
-std::string Format(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 std::string Pair(const char* format, const ordered_json& real, const ordered_json& empty) {
   return Format(format, real.get<double>()) + " / " + Format(format, empty.get<double>());
 }
 
-void AddLoadRows(const ordered_json& load, std::vector<Row>& rows) {
+void AddLoadRows(const ordered_json& load, std::vector<Figure>& rows) {
   const std::string at = " at " + std::to_string(load["concurrent_calls"].get<int>());
   const ordered_json& real = load["real"];
   const ordered_json& empty = load["empty"];
@@ -139,8 +92,8 @@ void AddLoadRows(const ordered_json& load, std::vector<Row>& rows) {
   rows.push_back({"p99 ratio" + at, Format("%.3f", p99), "at most 1.2", p99 <= kMostP99Ratio});
 }
 
-std::vector<Row> Rows(const ordered_json& report) {
-  std::vector<Row> rows;
+std::vector<Figure> Rows(const ordered_json& report) {
+  std::vector<Figure> rows;
   for (const ordered_json& load : report["loads"]) AddLoadRows(load, rows);
   const ordered_json& memory = report["memory"];
   rows.push_back({"resident MiB after the load",
@@ -177,31 +130,12 @@ ordered_json Report(const Measurements& measurements, bool quick) {
                        {"process_cpu_percent", sampler.process_percent},
                        {"threads_cpu_percent", sampler.threads}};
   report["machine"] = MachineJson();
-  report["goals"] = ordered_json::array();
-  for (const Row& row : Rows(report)) {
-    if (row.goal.empty()) continue;
-    report["goals"].push_back(
-        {{"figure", row.figure}, {"value", row.value}, {"goal", row.goal}, {"met", row.met}});
-  }
+  report["goals"] = GoalsJson(Rows(report));
   return report;
 }
 
 std::string Table(const ordered_json& report) {
-  std::string table;
-  const auto add = [&](const std::string& figure, const std::string& value, const std::string& goal,
-                       const std::string& met) {
-    char line[160];
-    std::snprintf(line, sizeof line, "%-34s %-20s %-14s %s", figure.c_str(), value.c_str(),
-                  goal.c_str(), met.c_str());
-    table += line;
-    table.erase(table.find_last_not_of(' ') + 1);
-    table += "\n";
-  };
-  add("GetMetrics, concurrent calls", "scaler / empty", "goal", "");
-  for (const Row& row : Rows(report)) {
-    add(row.figure, row.value, row.goal, row.goal.empty() ? "" : row.met ? "met" : "MISSED");
-  }
-  return table;
+  return FigureTable("GetMetrics, concurrent calls", "scaler / empty", Rows(report));
 }
 
 }  // namespace kgs::bench

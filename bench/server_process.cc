@@ -44,14 +44,12 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-/// The port of the log line "serving".
-std::optional<int> ServingPort(const std::string& log) {
+/// The log line "serving", once it is there.
+std::optional<nlohmann::json> ServingLine(const std::string& log) {
   std::istringstream lines(log);
   for (std::string line; std::getline(lines, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || json.value("message", "") != "serving") continue;
-    const auto port = base::ParseInteger(json.value("port", ""));
-    if (port) return static_cast<int>(*port);
+    auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object() && json.value("message", "") == "serving") return json;
   }
   return std::nullopt;
 }
@@ -96,8 +94,11 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
 absl::Status ServerProcess::WaitForPort(const std::string& log_path) {
   const base::SteadyTime end = std::chrono::steady_clock::now() + kStartPatience;
   while (std::chrono::steady_clock::now() < end) {
-    if (const auto port = ServingPort(ReadFile(log_path))) {
-      port_ = *port;
+    if (const auto line = ServingLine(ReadFile(log_path))) {
+      for (const auto& [key, value] : line->items()) {
+        const auto port = base::ParseInteger(value.is_string() ? value.get<std::string>() : "");
+        if (port && key.ends_with("port")) ports_[key] = static_cast<int>(*port);
+      }
       return absl::OkStatus();
     }
     std::this_thread::sleep_for(milliseconds(20));

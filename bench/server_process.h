@@ -29,7 +29,7 @@ struct Memory {
 class ServerProcess {
  public:
   /// Starts \p command with \p environment ("NAME=VALUE") on top of ours, its log going to
-  /// \p log_path, and waits for the line that says which port it serves.
+  /// \p log_path, and waits for the line that says which ports it serves.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(
       const std::vector<std::string>& command, const std::vector<std::string>& environment,
       const std::string& log_path);
@@ -38,7 +38,12 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  int port() const { return port_; }
+  int port() const { return port("port"); }
+  /// Under another name in that line: "agent_port". 0 where it is not there.
+  int port(const std::string& name) const {
+    const auto found = ports_.find(name);
+    return found == ports_.end() ? 0 : found->second;
+  }
 
   /// Stops all its threads, and lets them run again.
   void Pause();
@@ -58,7 +63,7 @@ class ServerProcess {
   std::string ProcPath(const std::string& name) const;
 
   const pid_t pid_;
-  int port_ = 0;
+  std::map<std::string, int> ports_;
 };
 
 }  // namespace kgs::bench
