@@ -34,6 +34,7 @@ using Holdings = std::map<DeviceKey, Holding>;
 using Place = std::tuple<bool, bool, PciAddress, int, int, size_t, std::string>;
 
 constexpr size_t kLongestIdInMessage = 160;
+constexpr size_t kMostUnresolved = 16;
 
 std::string Quoted(const std::string& id) { return base::QuoteForMessage(id, kLongestIdInMessage); }
 
@@ -111,7 +112,11 @@ class Join {
   /// Once all pods are added.
   std::vector<model::HeldDevice> Finish(Holdings holdings) const {
     std::vector<model::HeldDevice> devices;
+    size_t unresolved = 0;
     for (auto& [key, holding] : holdings) {
+      // One is enough for the pod to be unknown, and there may be thousands. What a slice may still
+      // resolve is kept.
+      if (!key.first && !holding.dra && ++unresolved > kMostUnresolved) continue;
       model::HeldDevice device;
       device.gpu = key.first;
       if (!device.gpu) device.problem = std::move(holding.problem);

@@ -182,6 +182,12 @@ TEST(AttributeTest, UnknownDevicesAreCountedByWhatTheirIdsName) {
   EXPECT_THAT(Texts(pods[1]), ElementsAre("? 1/3", "? 1/1"));
 }
 
+TEST(AttributeTest, OfManyUnknownDevicesAFewAreKept) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 1000; ++i) ids.push_back("GPU-unknown-" + std::to_string(i));
+  EXPECT_THAT(Attributed({Pod("one", ids)})[0].devices, SizeIs(16));
+}
+
 TEST(AttributeTest, MigDevicesOfOneGpuStandByPlace) {
   model::NodeSnapshot snapshot;
   for (const int instance : {9, 2}) {
