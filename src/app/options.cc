@@ -72,7 +72,10 @@ std::string UnknownArgument(Role role, const std::string& argument) {
 
 /// What a role cannot do without.
 void CheckRole(const Options& options, std::vector<std::string>& errors) {
-  if (options.role == Role::kAgent && options.hub.empty()) {
+  const bool hub_told = std::any_of(errors.begin(), errors.end(), [](const std::string& error) {
+    return error.starts_with("--hub ") || error.starts_with("KGS_HUB ");
+  });
+  if (options.role == Role::kAgent && options.hub.empty() && !hub_told) {
     errors.push_back("--hub: must be given, as HOST:PORT");
   }
   if (options.role == Role::kAgent && options.node_name.empty()) {
@@ -153,7 +156,9 @@ void ReadRow(const FlagRow& row, const CLI::App& cli,
 
 ParsedOptions ParseOptions(Role role, int argc, const char* const* argv,
                            const std::function<const char*(const char*)>& environment) {
-  CLI::App cli(Description(role), "keda-gpu-scaler");
+  const std::string command = std::string("keda-gpu-scaler") +
+                              (role == Role::kStandalone ? "" : std::string(" ") + RoleName(role));
+  CLI::App cli(Description(role), command);
   cli.footer(
       "Roles: keda-gpu-scaler (standalone), keda-gpu-scaler agent, keda-gpu-scaler hub.\n"
       "Another command: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...], see ask --help.");
@@ -167,7 +172,11 @@ ParsedOptions ParseOptions(Role role, int argc, const char* const* argv,
                                   row.help + std::string(" [") + EnvironmentName(row.name) + "]")
                        ->default_str(row.default_text[0] == '\0' ? "\"\"" : row.default_text)
                        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    if (row.is_switch) option->expected(0, 1)->default_str("true");
+    // What stands without a value means true; what does not stand at all, the default.
+    if (row.is_switch) {
+      option->expected(0, 1)->default_str("true")->option_text(std::string("[true]=") +
+                                                               row.default_text);
+    }
   }
   try {
     cli.parse(argc, argv);

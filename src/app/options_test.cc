@@ -202,6 +202,17 @@ TEST(Options, ASwitchNeedsNoValue) {
   EXPECT_EQ(ParseAs(Role::kHub, {"--insecure-agents=false"}).exit_status, 2);
 }
 
+TEST(Options, AWrongHubIsToldOnce) {
+  const std::string refusal = Refusal(ParseAs(Role::kAgent, {"--hub=x", "--node-name=a"}));
+  EXPECT_THAT(refusal, AllOf(HasSubstr("--hub \"x\""), ::testing::Not(HasSubstr("--hub: must"))));
+}
+
+TEST(Options, TheHelpNamesTheRoleAndTheDefaultOfASwitch) {
+  EXPECT_THAT(ParseAs(Role::kAgent, {"--help"}).message,
+              AllOf(HasSubstr("keda-gpu-scaler agent [OPTIONS]"),
+                    HasSubstr("--insecure-agents [true]=false")));
+}
+
 TEST(Options, AHubIsHostAndPort) {
   const auto refusal = [](const char* hub) {
     return Refusal(ParseAs(Role::kAgent, {hub, "--node-name=a", "--insecure-agents"}));
