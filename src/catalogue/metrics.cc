@@ -7,19 +7,20 @@ namespace {
 using model::MetricId;
 
 constexpr Metric kMetrics[] = {
-    {MetricId::kGpuUtilization, "gpu_utilization", "percent", Kind::kLevel, true,
+    {MetricId::kGpuUtilization, "gpu_utilization", "percent", Kind::kLevel, false, true,
      "Share of the time in which at least one kernel was running"},
-    {MetricId::kMemoryUtilization, "memory_utilization", "percent", Kind::kLevel, true,
+    {MetricId::kMemoryUtilization, "memory_utilization", "percent", Kind::kLevel, false, true,
      "Share of the time in which device memory was being read or written; not how full it is"},
-    {MetricId::kMemoryUsedMib, "memory_used_mib", "MiB", Kind::kDemand, true,
+    {MetricId::kMemoryUsedMib, "memory_used_mib", "MiB", Kind::kDemand, true, true,
      "Device memory in use"},
-    {MetricId::kMemoryTotalMib, "memory_total_mib", "MiB", Kind::kDemand, false,
+    {MetricId::kMemoryTotalMib, "memory_total_mib", "MiB", Kind::kDemand, false, false,
      "Device memory installed"},
-    {MetricId::kMemoryUsedPercent, "memory_used_percent", "percent", Kind::kLevel, true,
+    {MetricId::kMemoryUsedPercent, "memory_used_percent", "percent", Kind::kLevel, true, true,
      "Device memory in use as a share of the memory installed"},
-    {MetricId::kTemperature, "temperature", "celsius", Kind::kLevel, true,
+    {MetricId::kTemperature, "temperature", "celsius", Kind::kLevel, false, true,
      "Temperature of the GPU"},
-    {MetricId::kPowerDraw, "power_draw", "watts", Kind::kDemand, true, "Power drawn by the GPU"},
+    {MetricId::kPowerDraw, "power_draw", "watts", Kind::kDemand, false, true,
+     "Power drawn by the GPU"},
 };
 
 constexpr bool InOrderOfMetricId() {

@@ -26,6 +26,8 @@ struct Metric {
   /// "percent", "MiB", "watts", "celsius".
   std::string_view unit;
   Kind kind;
+  /// Memory that is held, whether it is in use or not: many engines reserve theirs before any load.
+  bool held_memory;
   /// Whether a trigger may scale on it; false for constants such as the memory's size.
   bool scalable;
   std::string_view help;

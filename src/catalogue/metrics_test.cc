@@ -50,6 +50,14 @@ TEST(MetricsTest, TriggersScaleOnEverythingButTheMemorySize) {
                                     "memory_used_percent", "temperature", "power_draw"));
 }
 
+TEST(MetricsTest, OnlyMemoryInUseIsHeld) {
+  for (const Metric& metric : Metrics()) {
+    const bool held = metric.id == model::MetricId::kMemoryUsedMib ||
+                      metric.id == model::MetricId::kMemoryUsedPercent;
+    EXPECT_EQ(metric.held_memory, held) << metric.name;
+  }
+}
+
 TEST(MetricsTest, UnknownNamesAreNotFound) {
   for (const std::string_view name : {"", "gpu", "GPU_UTILIZATION", "gpu_utilization "}) {
     EXPECT_EQ(FindScalableMetric(name), nullptr) << name;

@@ -40,10 +40,11 @@ std::string NoGpuText(const NodeSnapshot& snapshot) {
   return "no GPU can be read: the driver lists none on this node";
 }
 
-absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(int index, const NodeSnapshot& snapshot) {
+absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(const trigger::TriggerSpec& spec,
+                                                          const NodeSnapshot& snapshot) {
   std::vector<const GpuSnapshot*> selected;
   for (const GpuSnapshot& gpu : snapshot.gpus) {
-    if (gpu.identity.index != index) continue;
+    if (gpu.identity.index != spec.gpu_index) continue;
     // A lost GPU keeps its index: another that the driver has since moved there is not the one
     // that was asked for.
     if (gpu.state != DeviceState::kPresent) return absl::UnavailableError(StateText(gpu));
@@ -54,10 +55,9 @@ absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(int index, const NodeS
     for (const GpuSnapshot& gpu : snapshot.gpus) {
       indices.push_back(std::to_string(gpu.identity.index));
     }
-    return absl::UnavailableError(base::Truncate("gpuIndex " + std::to_string(index) +
-                                                     ": no such GPU on this node; it has GPU " +
-                                                     base::JoinWithAnd(indices),
-                                                 kLongestMessage));
+    return absl::UnavailableError(base::Truncate(
+        GpuIndexText(spec) + ": no such GPU on this node; it has GPU " + base::JoinWithAnd(indices),
+        kLongestMessage));
   }
   return selected;
 }
@@ -82,34 +82,44 @@ Duration MaxReadingAge(Duration sampling_interval) {
   return std::max<Duration>(3 * sampling_interval, std::chrono::seconds(3));
 }
 
-absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot,
-                                 SteadyTime now, Duration max_reading_age) {
+absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
+                                      const NodeSnapshot* snapshot, SteadyTime now,
+                                      Duration max_reading_age) {
   if (snapshot == nullptr) return absl::UnavailableError("no GPU has been sampled yet");
   if (snapshot->gpus.empty()) return absl::UnavailableError(NoGpuText(*snapshot));
-  const auto selected = spec.gpu_index == trigger::kAllGpus ? SelectAll(*snapshot)
-                                                            : SelectOne(spec.gpu_index, *snapshot);
+  const auto selected =
+      spec.gpu_index == trigger::kAllGpus ? SelectAll(*snapshot) : SelectOne(spec, *snapshot);
   if (!selected.ok()) return selected.status();
 
-  std::vector<double> values;
+  NodeReadings readings;
   std::vector<std::string> problems;
   std::vector<std::string> unsupported;
   for (const GpuSnapshot* gpu : *selected) {
     const Reading& reading = gpu->readings[spec.metric];
     if (reading.FreshAt(now, max_reading_age)) {
-      values.push_back(reading.value());
+      readings.oldest =
+          readings.values.empty() ? reading.taken() : std::min(readings.oldest, reading.taken());
+      readings.values.push_back(reading.value());
     } else {
       const bool never = !reading.has_value() && reading.reason() == model::Missing::kUnsupported;
       (never ? unsupported : problems).push_back(NameOf(*gpu) + ": " + WhyNotFresh(*gpu, reading));
     }
   }
   // A GPU that never had the metric cannot be missed in the aggregate; alone, it is the trouble.
-  if (values.empty() && problems.empty()) problems = std::move(unsupported);
+  if (readings.values.empty() && problems.empty()) problems = std::move(unsupported);
   if (!problems.empty()) {
     const std::string metric(catalogue::MetricOf(spec.metric).name);
     return absl::UnavailableError(
         Summary("no fresh " + metric + " of every selected GPU", problems));
   }
-  const double value = catalogue::Aggregate(spec.aggregation, values);
+  return readings;
+}
+
+absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot,
+                                 SteadyTime now, Duration max_reading_age) {
+  const auto readings = ReadNode(spec, snapshot, now, max_reading_age);
+  if (!readings.ok()) return readings.status();
+  const double value = catalogue::Aggregate(spec.aggregation, readings->values);
   if (!std::isfinite(value)) return absl::UnavailableError("the readings make no finite number");
   // KEDA reads a negative number as 0 (a temperature may be one).
   return std::max(0.0, value);

@@ -7,6 +7,7 @@
 #include <absl/status/statusor.h>
 
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "model/node_snapshot.h"
@@ -16,6 +17,18 @@ namespace kgs::decision {
 
 /// How old a reading may be and still be served: three sampling intervals, at least 3 s.
 base::Duration MaxReadingAge(base::Duration sampling_interval);
+
+struct NodeReadings {
+  /// One of each GPU; never empty.
+  std::vector<double> values;
+  /// When the oldest of them was taken.
+  base::SteadyTime oldest;
+};
+
+/// What the GPUs that \p spec selects show; fails as NodeValue does.
+absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
+                                      const model::NodeSnapshot* snapshot, base::SteadyTime now,
+                                      base::Duration max_reading_age);
 
 /// The aggregate over the GPUs that \p spec selects; finite and at least 0, in the metric's unit.
 ///

@@ -29,6 +29,10 @@ std::string StateText(const GpuSnapshot& gpu) {
   return gpu.state_reason.empty() ? text : text + ": " + gpu.state_reason;
 }
 
+std::string GpuIndexText(const trigger::TriggerSpec& spec) {
+  return spec.gpu_index_hidden ? "gpuIndex" : "gpuIndex " + std::to_string(spec.gpu_index);
+}
+
 std::string WhyNotFresh(const GpuSnapshot& gpu, const Reading& reading) {
   if (!gpu.hung_call.empty()) return gpu.hung_call + " has not returned";
   if (!reading.detail().empty()) return reading.detail();

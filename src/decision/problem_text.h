@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/node_snapshot.h"
+#include "trigger/trigger.h"
 
 namespace kgs::decision {
 
@@ -17,6 +18,9 @@ std::string NameOf(const model::GpuSnapshot& gpu);
 
 /// "GPU 3 (GPU-...) is lost: ..."; of a GPU that is not present.
 std::string StateText(const model::GpuSnapshot& gpu);
+
+/// "gpuIndex 2"; without the number where it came from the environment.
+std::string GpuIndexText(const trigger::TriggerSpec& spec);
 
 /// Why \p reading of \p gpu cannot be served.
 std::string WhyNotFresh(const model::GpuSnapshot& gpu, const model::Reading& reading);

@@ -48,7 +48,7 @@ std::vector<Unit> UnitsOf(const model::WorkloadView& view, const std::string& re
       if (value != nullptr) {
         name = "replica " + *value + " in " + pod.name.pod_namespace;
       } else {
-        problem = "it has no label " + replica_label + " (replicaLabel)";
+        problem = "it lacks the label that replicaLabel names";
       }
     }
     Unit& unit = units[name];

@@ -81,7 +81,7 @@ TEST(UnitsTest, TheReplicaLabelGroupsPods) {
   const auto units = UnitsOf(view, "replica");
   ASSERT_THAT(NamesOf(units),
               ElementsAre("pod default/d", "replica x in default", "replica y in default"));
-  EXPECT_THAT(units[0].problem, HasSubstr("no label replica"));
+  EXPECT_THAT(units[0].problem, HasSubstr("lacks the label"));
   EXPECT_EQ(units[1].pods.size(), 2u);
   EXPECT_EQ(units[1].problem, "");
 }

@@ -130,6 +130,20 @@ TEST_F(ServiceTest, BadMetadataIsInvalidArgument) {
   EXPECT_THAT(status.error_message(), AllOf(HasSubstr("targetValue"), HasSubstr("NaN")));
 }
 
+TEST_F(ServiceTest, WhatIsNotAnsweredYetIsRefused) {
+  Publish(50);
+  externalscaler::MetricValue value;
+  for (const Metadata& metadata :
+       {Metadata{{"scope", "node"}}, Metadata{{"scope", "node"}, {"node", "a"}},
+        Metadata{{"podAggregation", "max"}}, Metadata{{"hpaMetricType", "Value"}},
+        Metadata{{"holdSeconds", "1"}}, Metadata{{"startupSeconds", "1"}},
+        Metadata{{"minCoverage", "0.1"}}}) {
+    const auto status = GetMetrics(metadata, &value);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr("not answered by this version"));
+  }
+}
+
 TEST_F(ServiceTest, GetMetricSpecNeedsNoGpu) {
   grpc::ClientContext context;
   externalscaler::GetMetricSpecResponse response;

@@ -78,6 +78,68 @@ void CheckThresholdFits(const Settings& settings, const Profile& base, const Met
                    " needs activationThreshold: the profile's threshold is in another unit");
 }
 
+/// Keys that say something of a workload's pods only.
+void CheckWorkloadKeys(const Settings& settings, const Scope scope,
+                       std::vector<std::string>& warnings) {
+  const auto check = [&](const auto& setting) {
+    if (!setting.given) return;
+    warnings.push_back(std::string(setting.entry.key) +
+                       " has no effect: the scope is not workload");
+  };
+  if (scope == Scope::kWorkload) return;
+  check(settings.replica_label);
+  check(settings.pod_aggregation);
+  check(settings.hold_seconds);
+  check(settings.startup_seconds);
+  check(settings.min_coverage);
+}
+
+void CheckScope(const Settings& settings, const TriggerSpec& spec, std::vector<std::string>& errors,
+                std::vector<std::string>& warnings) {
+  const bool scope_unknown = settings.scope.given && !spec.scope;
+  if (scope_unknown) return;
+  if (settings.node.value && spec.scope != Scope::kNode) {
+    errors.push_back(settings.node.entry.Say() + " needs scope \"node\"");
+  }
+  if (spec.scope == Scope::kCluster && spec.gpu_index != kAllGpus) {
+    errors.push_back(settings.gpu_index.entry.Say() +
+                     " is a place in a node or a pod: it has no meaning in scope \"cluster\"");
+  }
+  if (spec.scope) CheckWorkloadKeys(settings, *spec.scope, warnings);
+  if (settings.pod_aggregation.given && spec.scope.value_or(Scope::kWorkload) == Scope::kWorkload &&
+      catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand) {
+    warnings.push_back(std::string(settings.pod_aggregation.entry.key) +
+                       " has no effect: the metric adds up over pods");
+  }
+}
+
+void SetScope(const Settings& settings, TriggerSpec& spec) {
+  spec.scope = settings.scope.value;
+  spec.node = settings.node.value.value_or("");
+  spec.replica_label = settings.replica_label.value.value_or("");
+  spec.pod_aggregation = settings.pod_aggregation.value.value_or(spec.pod_aggregation);
+  spec.hpa_metric_type = settings.hpa_metric_type.value;
+  if (settings.hold_seconds.value) spec.hold = std::chrono::seconds(*settings.hold_seconds.value);
+  if (settings.startup_seconds.value) {
+    spec.startup = std::chrono::seconds(*settings.startup_seconds.value);
+  }
+  spec.min_coverage = settings.min_coverage.value.value_or(spec.min_coverage);
+}
+
+/// What of the spec was chosen by a value from the environment.
+void MarkHidden(const Settings& settings, TriggerSpec& spec) {
+  // Of a key that was not given the entry says false.
+  const bool profile = settings.profile.entry.from_env;
+  const Shorthand* shorthand = GivenShorthand(settings);
+  spec.target_hidden = settings.target_value.entry.from_env ||
+                       (shorthand != nullptr && (settings.*shorthand->setting).entry.from_env) ||
+                       (profile && !settings.target_value.given && shorthand == nullptr);
+  spec.threshold_hidden = settings.activation_threshold.entry.from_env ||
+                          (profile && !settings.activation_threshold.given);
+  spec.node_hidden = settings.node.entry.from_env;
+  spec.gpu_index_hidden = settings.gpu_index.entry.from_env;
+}
+
 }  // namespace
 
 TriggerSpec Combine(const Settings& settings, std::vector<std::string>& errors,
@@ -96,7 +158,8 @@ TriggerSpec Combine(const Settings& settings, std::vector<std::string>& errors,
   spec.aggregation = settings.aggregation.value.value_or(spec.aggregation);
   spec.poll_interval = std::chrono::seconds(
       settings.poll_interval_seconds.value.value_or(static_cast<int>(spec.poll_interval.count())));
-  spec.replica_label = settings.replica_label.value.value_or("");
+  SetScope(settings, spec);
+  MarkHidden(settings, spec);
 
   if (const Shorthand* shorthand = GivenShorthand(settings)) {
     CheckShorthand(settings, *shorthand, errors);
@@ -112,6 +175,7 @@ TriggerSpec Combine(const Settings& settings, std::vector<std::string>& errors,
     CheckTargetFits(settings, base, metric, errors);
     CheckThresholdFits(settings, base, metric, errors);
   }
+  CheckScope(settings, spec, errors, warnings);
   if (spec.always_active && settings.activation_threshold.given) {
     warnings.push_back(std::string(settings.activation_threshold.entry.key) +
                        " has no effect: the profile is always active");

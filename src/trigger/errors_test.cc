@@ -53,7 +53,10 @@ TEST(TriggerErrorsTest, EveryWrongNumberIsRefused) {
   std::vector<std::string> thresholds = {"-1", "-0.0001", "1000000000001", "1e13"};
   std::vector<std::string> indexes = {"-2", "1024", "1.0", "1e1", "99999999999999999999"};
   std::vector<std::string> polls = {"0", "-1", "86401", "1.5", "10s", "99999999999999999999"};
-  for (auto* wrong : {&targets, &thresholds, &indexes, &polls}) {
+  std::vector<std::string> holds = {"-1", "3601", "1.5", "30s"};
+  std::vector<std::string> startups = {"0", "-1", "86401", "30m"};
+  std::vector<std::string> shares = {"-0.1", "1.01", "50%"};
+  for (auto* wrong : {&targets, &thresholds, &indexes, &polls, &holds, &startups, &shares}) {
     wrong->insert(wrong->end(), not_numbers.begin(), not_numbers.end());
   }
   const std::vector<Range> ranges = {
@@ -63,6 +66,9 @@ TEST(TriggerErrorsTest, EveryWrongNumberIsRefused) {
       {"activationThreshold", "a number from 0 to 1e12", thresholds},
       {"gpuIndex", "an integer from -1 to 1023", indexes},
       {"pollIntervalSeconds", "an integer from 1 to 86400", polls},
+      {"holdSeconds", "an integer from 0 to 3600", holds},
+      {"startupSeconds", "an integer from 1 to 86400", startups},
+      {"minCoverage", "a number from 0 to 1", shares},
   };
   for (const Range& range : ranges) {
     for (const std::string& value : range.wrong) {
@@ -328,10 +334,9 @@ TEST(TriggerErrorsTest, WrongValuesFromTheEnvironmentAllReadTheSame) {
     const std::string first = Refused({{env_key, "?"}});
     EXPECT_THAT(first, HasSubstr("(value from the environment, not shown)"));
     for (const std::string& value : wrong) {
-      if ((key.name == "metricName" || key.name == "replicaLabel") &&
-          value.find_first_of("/\n") == value.npos && !value.empty()) {
-        continue;  // A valid name, or label.
-      }
+      Settings settings;
+      // A valid name, or label, or HPA metric type.
+      if (key.read(Entry{env_key, value, true}, settings)) continue;
       EXPECT_EQ(Refused({{env_key, value}}), first);
     }
   }

@@ -60,6 +60,19 @@ std::optional<std::string> ReadLabel(std::string_view text) {
   return std::string(text);
 }
 
+bool IsNodeNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+}
+
+// As Kubernetes accepts the name of a node.
+std::optional<std::string> ReadNode(std::string_view text) {
+  constexpr size_t kLongest = 253;
+  if (text.empty() || text.size() > kLongest) return std::nullopt;
+  if (!IsLabelEdge(text.front()) || !IsLabelEdge(text.back())) return std::nullopt;
+  if (!std::all_of(text.begin(), text.end(), IsNodeNameCharacter)) return std::nullopt;
+  return std::string(text);
+}
+
 constexpr double kSmallestTarget = 0.001;
 constexpr double kLargestNumber = 1e12;
 
@@ -76,6 +89,12 @@ std::optional<double> ReadThreshold(std::string_view text) {
   const auto number = base::ParseDouble(text);
   if (!number || !(*number >= 0 && *number <= kLargestNumber)) return std::nullopt;
   return *number + 0.0;  // No negative zero.
+}
+
+std::optional<double> ReadShare(std::string_view text) {
+  const auto number = base::ParseDouble(text);
+  if (!number || !(*number >= 0 && *number <= 1)) return std::nullopt;
+  return *number + 0.0;
 }
 
 template <int kLeast, int kMost>
@@ -122,6 +141,10 @@ std::string LabelText() {
          "'.', with an optional domain and '/' before them";
 }
 std::string ThresholdText() { return "a number from 0 to 1e12"; }
+std::string ShareText() { return "a number from 0 to 1"; }
+std::string NodeText() {
+  return "a node's name: at most 253 lower-case letters, digits, '-' or '.'";
+}
 
 template <int kLeast, int kMost>
 std::string IntegerText() {
@@ -173,6 +196,16 @@ constexpr Key kKeys[] = {
     {"pollIntervalSeconds", IntegerText<1, 86400>,
      Read<&S::poll_interval_seconds, ReadInteger<1, 86400>>, NoHint},
     {"replicaLabel", LabelText, Read<&S::replica_label, ReadLabel>, NoHint},
+    {"scope", OneOf<ScopeNames>, Read<&S::scope, FindScope>, NearestOf<ScopeNames>},
+    {"node", NodeText, Read<&S::node, ReadNode>, NoHint},
+    {"podAggregation", OneOf<PodAggregationNames>, Read<&S::pod_aggregation, FindPodAggregation>,
+     NearestOf<PodAggregationNames>},
+    {"hpaMetricType", OneOf<HpaMetricTypeNames>, Read<&S::hpa_metric_type, FindHpaMetricType>,
+     NearestOf<HpaMetricTypeNames>},
+    {"holdSeconds", IntegerText<0, 3600>, Read<&S::hold_seconds, ReadInteger<0, 3600>>, NoHint},
+    {"startupSeconds", IntegerText<1, 86400>, Read<&S::startup_seconds, ReadInteger<1, 86400>>,
+     NoHint},
+    {"minCoverage", ShareText, Read<&S::min_coverage, ReadShare>, NoHint},
 };
 
 constexpr std::string_view kKedasOwnKeys[] = {"scalerAddress", "enableTLS", "unsafeSsl",

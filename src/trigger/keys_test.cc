@@ -14,10 +14,12 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(KeysTest, MetadataKeysAreTheTable) {
-  EXPECT_THAT(MetadataKeys(),
-              ElementsAre("profile", "metricName", "metricType", "targetValue",
-                          "targetGpuUtilization", "targetMemoryUtilization", "activationThreshold",
-                          "gpuIndex", "aggregation", "pollIntervalSeconds", "replicaLabel"));
+  EXPECT_THAT(
+      MetadataKeys(),
+      ElementsAre("profile", "metricName", "metricType", "targetValue", "targetGpuUtilization",
+                  "targetMemoryUtilization", "activationThreshold", "gpuIndex", "aggregation",
+                  "pollIntervalSeconds", "replicaLabel", "scope", "node", "podAggregation",
+                  "hpaMetricType", "holdSeconds", "startupSeconds", "minCoverage"));
 }
 
 TEST(KeysTest, NamesAreUniqueAndNoneEndsInFromEnv) {
@@ -59,6 +61,9 @@ TEST(KeysTest, NearestKey) {
       {"pollingIntervalSeconds", "pollIntervalSeconds"},
       {"targetGPUUtilisation", "targetGpuUtilization"},
       {"enableTls", "enableTLS"},
+      {"hpaMetrictype", "hpaMetricType"},
+      {"holdSecond", "holdSeconds"},
+      {"mincoverage", "minCoverage"},
       {"scaleraddress", "scalerAddress"},
       {"tlsclientkey", "tlsClientKey"},
       {"targetValuFromEnv", "targetValueFromEnv"},

@@ -10,6 +10,7 @@
 #include "catalogue/aggregation.h"
 #include "catalogue/metrics.h"
 #include "catalogue/profiles.h"
+#include "trigger/words.h"
 
 namespace kgs::trigger {
 
@@ -52,6 +53,13 @@ struct Settings {
   Setting<catalogue::Aggregation> aggregation;
   Setting<int> poll_interval_seconds;
   Setting<std::string> replica_label;
+  Setting<Scope> scope;
+  Setting<std::string> node;
+  Setting<PodAggregation> pod_aggregation;
+  Setting<model::HpaMetricType> hpa_metric_type;
+  Setting<int> hold_seconds;
+  Setting<int> startup_seconds;
+  Setting<double> min_coverage;
 };
 
 }  // namespace kgs::trigger

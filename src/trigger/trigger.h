@@ -12,6 +12,8 @@
 //   its own. A threshold of 0 means any reading above 0 in all units.
 // - A key given as <key>FromEnv is the key itself, except that its value is never shown. Both forms
 //   at once are refused.
+// - node needs scope node, and gpuIndex has no meaning in scope cluster. What only a workload has
+//   (podAggregation, replicaLabel, ...) has no effect in the other scopes, which a warning says.
 // - Keys that KEDA reads itself (scalerAddress, ...) are ignored. Parameters of a
 //   TriggerAuthentication (a TLS key, say) are refused whatever UnknownKeys says.
 #pragma once
@@ -20,12 +22,15 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "catalogue/aggregation.h"
 #include "model/metric_id.h"
+#include "model/scaled_object.h"
+#include "trigger/words.h"
 
 namespace kgs::trigger {
 
@@ -51,6 +56,29 @@ struct TriggerSpec {
   std::string replica_label;
   /// Profile training: IsActive is true whatever the reading.
   bool always_active = false;
+  /// Unset: that of a workload where access to Kubernetes is configured, else of the node.
+  std::optional<Scope> scope;
+  /// In scope node: which one; empty where there is but one.
+  std::string node;
+  PodAggregation pod_aggregation = PodAggregation::kMean;
+  /// KEDA's metricType, said again for where Kubernetes cannot be asked.
+  std::optional<model::HpaMetricType> hpa_metric_type;
+  /// For how long after the last fresh reading the replicas are held with a number rather than with
+  /// an error.
+  std::chrono::seconds hold{30};
+  /// A pod that was never Ready and is younger than this is still loading.
+  std::chrono::seconds startup{1800};
+  /// The least share of pods with a fresh reading that is believed; from 0 to 1.
+  double min_coverage = 0.5;
+
+  // What may be a secret, since it came from the environment, and is never shown.
+
+  bool target_hidden = false;
+  bool threshold_hidden = false;
+  bool node_hidden = false;
+  bool gpu_index_hidden = false;
+
+  bool operator==(const TriggerSpec&) const = default;
 };
 
 enum class UnknownKeys { kRefuse, kWarn };

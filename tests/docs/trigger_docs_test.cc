@@ -39,6 +39,15 @@ std::map<std::string, std::string> Defaults() {
       {"aggregation", Text(catalogue::AggregationName(spec.aggregation))},
       {"pollIntervalSeconds", std::to_string(spec.poll_interval.count())},
       {"replicaLabel", spec.replica_label.empty() ? "none" : spec.replica_label},
+      {"scope",
+       spec.scope ? Text(trigger::ScopeName(*spec.scope)) : "workload with Kubernetes, else node"},
+      {"node", spec.node.empty() ? "none" : spec.node},
+      {"podAggregation", Text(trigger::PodAggregationName(spec.pod_aggregation))},
+      {"hpaMetricType",
+       spec.hpa_metric_type ? Text(trigger::HpaMetricTypeName(*spec.hpa_metric_type)) : "none"},
+      {"holdSeconds", std::to_string(spec.hold.count())},
+      {"startupSeconds", std::to_string(spec.startup.count())},
+      {"minCoverage", base::FormatNumber(spec.min_coverage)},
   };
 }
 

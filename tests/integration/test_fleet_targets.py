@@ -51,7 +51,7 @@ def test_replicas_by_a_label(fleet):
     # Without its label it belongs to nobody knows whom.
     fleet.place(pairs, "pairs-d", "node-c", 3, labels={"app": "pairs"})
     for hub in fleet.hubs:
-        hub.asked_for(pairs).wait_unavailable("default/pairs-d", "example.com/pair")
+        hub.asked_for(pairs).wait_unavailable("default/pairs-d", "replicaLabel")
 
 
 def test_another_kind_by_its_scale(fleet):

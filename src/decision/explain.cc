@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decision/explain.h"
+
+#include "catalogue/metrics.h"
+
+namespace kgs::decision {
+namespace {
+
+std::string MetricName(const trigger::TriggerSpec& spec) {
+  return std::string(catalogue::MetricOf(spec.metric).name);
+}
+
+std::string PodsText(int count) {
+  return std::to_string(count) + (count == 1 ? " replica" : " replicas");
+}
+
+std::string WhyText(const Replica& replica) {
+  switch (replica.standing) {
+    case Standing::kLoading:
+      return replica.unit.name + ": it has not been Ready yet";
+    case Standing::kOverdue:
+      return replica.unit.name + ": it has not been Ready for longer than startupSeconds";
+    default:
+      return replica.unit.name + ": " + replica.reading.why;
+  }
+}
+
+std::string PreallocatedText(const Question& question, int count) {
+  const std::string counts = question.view.object->modifiers
+                                 ? "which a formula cannot tell from load"
+                                 : "each counts as the target and never makes the workload grow";
+  return "preallocated memory: that of " + PodsText(count) +
+         " has not moved since they became Ready and says nothing of load; " + counts +
+         ". Scale on gpu_utilization (profile triton-inference) instead";
+}
+
+std::string SharedText(const trigger::TriggerSpec& spec, int count) {
+  const bool adds_up = catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand;
+  return "shared GPU: " + PodsText(count) + " share theirs with other pods; " + MetricName(spec) +
+         (adds_up ? " is divided by the shares" : " is that of the whole GPU");
+}
+
+}  // namespace
+
+std::string BlindText(const Question& question, const Sight& sight) {
+  return question.view.object->key.Text() + ": no fresh " + MetricName(question.spec) +
+         " of enough pods (" + std::to_string(sight.measured) + " of " +
+         std::to_string(sight.expected()) + ")";
+}
+
+std::vector<std::string> LostTexts(const Sight& sight) {
+  std::vector<std::string> texts;
+  for (const Replica& replica : sight.replicas) {
+    if (replica.standing == Standing::kLost || replica.standing == Standing::kOverdue) {
+      texts.push_back(WhyText(replica));
+    }
+  }
+  return texts;
+}
+
+std::vector<std::string> MissingTexts(const Sight& sight, const Decision& decision) {
+  std::vector<std::string> texts;
+  const bool by_ready = decision.metric_type == model::HpaMetricType::kValue;
+  for (const Replica& replica : sight.replicas) {
+    if (replica.standing != Standing::kMeasured) {
+      texts.push_back(WhyText(replica));
+    } else if (by_ready && !replica.ready) {
+      texts.push_back(replica.unit.name + ": it is not Ready now");
+    }
+  }
+  const int wanted = decision.replicas.value_or(0);
+  if (decision.pods < wanted) {
+    texts.push_back(std::to_string(decision.pods) + " of " + std::to_string(wanted) +
+                    " replicas are there");
+  }
+  return texts;
+}
+
+std::vector<std::string> Warnings(const Question& question, const Sight& sight) {
+  int preallocated = 0;
+  int shared = 0;
+  for (const Replica& replica : sight.replicas) {
+    if (replica.standing != Standing::kMeasured) continue;
+    preallocated += replica.preallocated ? 1 : 0;
+    shared += replica.reading.shared ? 1 : 0;
+  }
+  std::vector<std::string> warnings;
+  if (preallocated > 0) warnings.push_back(PreallocatedText(question, preallocated));
+  if (shared > 0) warnings.push_back(SharedText(question.spec, shared));
+  return warnings;
+}
+
+}  // namespace kgs::decision

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decision/measure.h"
+
+#include <absl/status/statusor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "catalogue/aggregation.h"
+#include "catalogue/metrics.h"
+#include "decision/problem_text.h"
+
+namespace kgs::decision {
+namespace {
+
+using base::SteadyTime;
+using model::MetricId;
+using model::PodGpu;
+using model::PodView;
+
+using Gpus = std::vector<const PodGpu*>;
+
+/// Adds the GPUs of \p pod that gpuIndex means. False, with the reason, where its devices are not
+/// known or it has no such one.
+bool Select(const trigger::TriggerSpec& spec, const PodView& pod, Gpus& gpus,
+            UnitReading& reading) {
+  if (pod.unattributed != model::Unattributed::kNone) {
+    reading.why = pod.why;
+    return false;
+  }
+  if (spec.gpu_index == trigger::kAllGpus) {
+    for (const PodGpu& gpu : pod.gpus) gpus.push_back(&gpu);
+    return true;
+  }
+  const auto index = static_cast<size_t>(spec.gpu_index);
+  if (index >= pod.gpus.size()) {
+    reading.why = GpuIndexText(spec) + ": it has " + std::to_string(pod.gpus.size()) +
+                  (pod.gpus.size() == 1 ? " GPU" : " GPUs");
+    reading.no_such_gpu = "pod " + pod.pod->name.Text() + ": " + reading.why;
+    return false;
+  }
+  gpus.push_back(&pod.gpus[index]);
+  return true;
+}
+
+/// What one GPU shows to this pod.
+absl::StatusOr<double> ReadGpu(MetricId metric, const PodGpu& gpu, SteadyTime now) {
+  const model::GpuSnapshot& snapshot = gpu.snapshot();
+  if (snapshot.state != model::DeviceState::kPresent) {
+    return absl::UnavailableError(StateText(snapshot));
+  }
+  const model::Reading& reading = snapshot.readings[metric];
+  if (!reading.FreshAt(now, gpu.max_reading_age)) {
+    return absl::UnavailableError(NameOf(snapshot) + ": " + WhyNotFresh(snapshot, reading));
+  }
+  const bool adds_up = catalogue::MetricOf(metric).kind == catalogue::Kind::kDemand;
+  return adds_up ? reading.value() * gpu.shares / gpu.all_shares : reading.value();
+}
+
+/// Nothing where any has no fresh reading.
+std::optional<double> AggregateOf(MetricId metric, catalogue::Aggregation aggregation,
+                                  const Gpus& gpus, SteadyTime now) {
+  std::vector<double> values;
+  for (const PodGpu* gpu : gpus) {
+    const auto value = ReadGpu(metric, *gpu, now);
+    if (!value.ok() || !std::isfinite(*value)) return std::nullopt;
+    values.push_back(*value);
+  }
+  return catalogue::Aggregate(aggregation, values);
+}
+
+/// False, with the reason, where any has no fresh reading.
+bool ReadGpus(const trigger::TriggerSpec& spec, const Gpus& gpus, SteadyTime now,
+              UnitReading& reading) {
+  std::vector<double> values;
+  for (const PodGpu* gpu : gpus) {
+    const auto value = ReadGpu(spec.metric, *gpu, now);
+    if (!value.ok()) {
+      reading.why = std::string(value.status().message());
+      return false;
+    }
+    const SteadyTime taken = gpu->snapshot().readings[spec.metric].taken();
+    reading.oldest = values.empty() ? taken : std::min(reading.oldest, taken);
+    reading.newest = values.empty() ? taken : std::max(reading.newest, taken);
+    reading.shared |= gpu->shared();
+    values.push_back(*value);
+  }
+  const double value = catalogue::Aggregate(spec.aggregation, values);
+  if (!std::isfinite(value)) {
+    reading.why = "its readings make no finite number";
+    return false;
+  }
+  // KEDA reads a negative number as 0 (a temperature may be one).
+  reading.value = std::max(0.0, value);
+  return true;
+}
+
+}  // namespace
+
+UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, SteadyTime now) {
+  UnitReading reading;
+  reading.why = unit.problem;
+  Gpus gpus;
+  for (const PodView* pod : unit.pods) {
+    if (Select(spec, *pod, gpus, reading)) continue;
+    if (unit.pods.size() > 1) reading.why = pod->pod->name.Text() + ": " + reading.why;
+    return reading;
+  }
+  if (!unit.problem.empty()) return reading;
+  if (gpus.empty()) {
+    reading.why = "it has no GPU";
+    return reading;
+  }
+  if (!ReadGpus(spec, gpus, now, reading)) return reading;
+  if (catalogue::MetricOf(spec.metric).held_memory) {
+    // The sum of percentages would move by more than any of them.
+    const auto aggregation = spec.aggregation == catalogue::Aggregation::kSum
+                                 ? catalogue::Aggregation::kAvg
+                                 : spec.aggregation;
+    reading.memory_percent = AggregateOf(MetricId::kMemoryUsedPercent, aggregation, gpus, now);
+    reading.gpu_utilization =
+        AggregateOf(MetricId::kGpuUtilization, catalogue::Aggregation::kMax, gpus, now);
+  }
+  return reading;
+}
+
+bool IsReady(const Unit& unit) {
+  return std::all_of(unit.pods.begin(), unit.pods.end(),
+                     [](const PodView* pod) { return pod->pod->ready; });
+}
+
+}  // namespace kgs::decision

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one replica shows at one moment, without what was before. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "decision/units.h"
+#include "trigger/trigger.h"
+
+namespace kgs::decision {
+
+struct UnitReading {
+  /// u: the aggregate over the GPUs of the unit, finite and at least 0; nothing where any of them
+  /// has no fresh reading, and then why says so.
+  std::optional<double> value;
+  std::string why;
+  /// When the oldest and the newest reading of it were taken.
+  base::SteadyTime oldest;
+  base::SteadyTime newest;
+  /// Of a metric of held memory: how full the memory is, in percent.
+  std::optional<double> memory_percent;
+  /// Of such a metric: the gpu_utilization of the busiest GPU.
+  std::optional<double> gpu_utilization;
+  /// A GPU of it is shared with other pods.
+  bool shared = false;
+  /// The pod that has no such GPU as gpuIndex names, in words; else empty.
+  std::string no_such_gpu;
+};
+
+/// Requests, MiB and watts of a shared GPU are divided by its shares; a percentage is the GPU's.
+UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, base::SteadyTime now);
+
+/// Whether all pods of \p unit are Ready now.
+bool IsReady(const Unit& unit);
+
+}  // namespace kgs::decision

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decision/number.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/strings.h"
+
+namespace kgs::decision {
+namespace {
+
+using model::HpaMetricType;
+
+/// To three decimals, as KEDA sends it.
+std::string Text(double number) {
+  const double rounded = std::round(number * 1000) / 1000;
+  return base::FormatNumber(std::isfinite(rounded) ? rounded : number);
+}
+
+std::string Text(int number) { return std::to_string(number); }
+
+template <typename T>
+std::string TargetText(const T& inputs) {
+  return inputs.target_hidden ? "T" : Text(inputs.target);
+}
+
+double Sum(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+/// A, n and what follows from them.
+struct Level {
+  explicit Level(const Tally& tally)
+      : n(static_cast<int>(tally.values.size())), replicas(tally.replicas), target(tally.target) {
+    if (tally.aggregation == trigger::PodAggregation::kMax) {
+      a = *std::max_element(tally.values.begin(), tally.values.end());
+      times_n = a * n;
+    } else {
+      // The sum itself rather than the mean times n, which may differ in the last digit.
+      times_n = Sum(tally.values);
+      a = times_n / n;
+    }
+  }
+  double wanted() const { return target * replicas; }
+  Branch branch() const {
+    if (n >= replicas) return Branch::kAllMeasured;
+    return a > target ? Branch::kMissingAboveTarget : Branch::kMissingUnderTarget;
+  }
+
+  const int n;
+  const int replicas;
+  const double target;
+  double a;
+  double times_n;
+};
+
+Number AverageValueOf(const Level& level, const std::string& t) {
+  const std::string a_times_n = Text(level.a) + "*" + Text(level.n);
+  switch (level.branch()) {
+    case Branch::kMissingAboveTarget: {
+      const double value = std::max(level.times_n, level.wanted());
+      return {level.branch(), value,
+              "max(A*n, T*R) = max(" + a_times_n + ", " + t + "*" + Text(level.replicas) +
+                  ") = " + Text(value)};
+    }
+    case Branch::kMissingUnderTarget: {
+      const int missing = level.replicas - level.n;
+      const double value = level.times_n + level.target * missing;
+      return {
+          level.branch(), value,
+          "A*n + T*(R-n) = " + a_times_n + " + " + t + "*" + Text(missing) + " = " + Text(value)};
+    }
+    default:
+      return {level.branch(), level.times_n, "A*n = " + a_times_n + " = " + Text(level.times_n)};
+  }
+}
+
+Number ValueOf(const Level& level, const std::string& t) {
+  if (level.n >= level.replicas) return {level.branch(), level.a, "A = " + Text(level.a)};
+  const bool grows = level.times_n > level.wanted();
+  const std::string why = std::string(grows ? ", since A*n > T*R: " : ", since A*n <= T*R: ") +
+                          Text(level.a) + "*" + Text(level.n) + (grows ? " > " : " <= ") + t + "*" +
+                          Text(level.replicas);
+  if (grows) return {level.branch(), level.a, "A = " + Text(level.a) + why};
+  return {level.branch(), level.target, "T = " + t + why};
+}
+
+}  // namespace
+
+Number LevelNumber(const Tally& tally) {
+  const Level level(tally);
+  const std::string t = TargetText(tally);
+  return tally.type == HpaMetricType::kValue ? ValueOf(level, t) : AverageValueOf(level, t);
+}
+
+Number DemandNumber(const Tally& tally) {
+  const bool by_ready = tally.type == HpaMetricType::kValue;
+  if (by_ready && tally.ready == 0) return HoldNumber(tally, Branch::kNoneReady);
+  const double sum = Sum(tally.values);
+  double value = sum + tally.target * tally.lost;
+  std::string symbols = "U";
+  std::string numbers = Text(sum);
+  if (tally.lost > 0) {
+    symbols += " + T*lost";
+    numbers += " + " + TargetText(tally) + "*" + Text(tally.lost);
+  }
+  if (by_ready) {
+    value /= tally.ready;
+    if (tally.lost > 0) {
+      symbols = "(" + symbols + ")";
+      numbers = "(" + numbers + ")";
+    }
+    symbols += "/ready";
+    numbers += "/" + Text(tally.ready);
+  }
+  return {tally.lost > 0 ? Branch::kDemandPartlyLost : Branch::kDemand, value,
+          symbols + " = " + numbers + " = " + Text(value)};
+}
+
+Number HoldNumber(const Tally& tally, Branch branch) {
+  const std::string t = TargetText(tally);
+  if (tally.type == HpaMetricType::kValue) return {branch, tally.target, "T = " + t};
+  const double value = tally.target * tally.replicas;
+  return {branch, value, "T*R = " + t + "*" + Text(tally.replicas) + " = " + Text(value)};
+}
+
+Number WholeNumber(const Whole& whole) {
+  const std::string v = Text(whole.value);
+  if (whole.replicas && whole.type == HpaMetricType::kValue) {
+    if (whole.ready == 0) return {Branch::kNoneReady, whole.target, "T = " + TargetText(whole)};
+    if (whole.adds_up) {
+      const double value = whole.value / whole.ready;
+      return {Branch::kWhole, value,
+              "X/ready = " + v + "/" + Text(whole.ready) + " = " + Text(value)};
+    }
+  }
+  const bool times_replicas =
+      whole.replicas && !whole.adds_up && whole.type == HpaMetricType::kAverageValue;
+  if (!times_replicas) return {Branch::kWhole, whole.value, "X = " + v};
+  const double value = whole.value * *whole.replicas;
+  return {Branch::kWholeTimesReplicas, value,
+          "X*R = " + v + "*" + Text(*whole.replicas) + " = " + Text(value)};
+}
+
+}  // namespace kgs::decision
