@@ -88,11 +88,10 @@ BENCHMARK(SamplingRound)->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark
 
 void MetricsPage(benchmark::State& state) {
   const Node node;
-  while (state.KeepRunning()) {
-    benchmark::DoNotOptimize(
-        http::MetricsPage({node.snapshot.get(), node.snapshot->taken, kMaxReadingAge, "",
-                           node.counters, node.scaler_counters}));
-  }
+  http::MetricsInput input{node.snapshot->taken};
+  input.node = http::NodeMetrics{node.snapshot, kMaxReadingAge, "", &node.counters, {}};
+  input.scaler = &node.scaler_counters;
+  while (state.KeepRunning()) benchmark::DoNotOptimize(http::MetricsPage(input));
 }
 BENCHMARK(MetricsPage)->Unit(benchmark::kMicrosecond);
 
