@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <set>
 #include <vector>
 
 #include "base/mutex.h"
+#include "fleet/test_agent.h"
 #include "fleet/test_hub.h"
 #include "fleet/test_reports.h"
 #include "tests/support/fake_clock.h"
@@ -23,76 +23,18 @@ namespace {
 
 using namespace std::chrono_literals;
 using model::MetricId;
+using testing::Agent;
 using testing::Await;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::Names;
+using testing::Options;
+using testing::Over;
 using testing::PlainReport;
+using testing::PublisherTest;
 using testing::TestHub;
 
 constexpr base::Duration kNever = 1h;
-
-/// The name service of a test.
-class Names {
- public:
-  void Set(absl::StatusOr<std::vector<std::string>> answer) {
-    base::MutexLock lock(mutex_);
-    answer_ = std::move(answer);
-  }
-  ResolveHub Function() {
-    return [this](const std::string& host_port) {
-      EXPECT_EQ(host_port, "hubs:6001");
-      base::MutexLock lock(mutex_);
-      return answer_;
-    };
-  }
-
- private:
-  base::Mutex mutex_;
-  absl::StatusOr<std::vector<std::string>> answer_ KGS_GUARDED_BY(mutex_);
-};
-
-PublisherOptions Options(base::Duration interval) {
-  return {.hub = "hubs:6001",
-          .node = "node-a",
-          .boot_id = "boot-1",
-          .version = "0.2.0",
-          .interval = interval,
-          .least_interval = 1ms,
-          .resolve_interval = 10ms,
-          .first_backoff = 10ms,
-          .longest_backoff = 100ms};
-}
-
-/// An agent's side, running.
-struct Agent {
-  telemetry::PublisherCounters counters;
-  std::atomic<int> list_requests{0};
-  Publisher publisher;
-
-  Agent(const PublisherOptions& options, ResolveHub resolve, const base::Clock& clock)
-      : publisher(options, std::move(resolve), grpc::InsecureChannelCredentials(), clock, counters,
-                  [this] { ++list_requests; }) {
-    publisher.Start();
-  }
-  void Offer(double utilization) {
-    publisher.Offer(PlainReport("node-a", {utilization}, std::chrono::steady_clock::now()));
-  }
-  size_t Connected() const {
-    size_t connected = 0;
-    for (const HubState& hub : publisher.Hubs()) connected += hub.connected ? 1 : 0;
-    return connected;
-  }
-};
-
-Interest Over(double threshold) {
-  return {{MetricId::kGpuUtilization, catalogue::Aggregation::kMax, threshold}};
-}
-
-class PublisherTest : public ::testing::Test {
- protected:
-  const base::SteadyClock clock_;
-  Names names_;
-};
 
 TEST_F(PublisherTest, TwoHubsGetTheSame) {
   TestHub first(clock_);
@@ -316,163 +258,6 @@ TEST_F(PublisherTest, PassesOnThatAHubWantsAListing) {
   agent.Offer(70);
   ASSERT_TRUE(Await([&] { return hub.Utilization("node-a") == 70; }));
   EXPECT_EQ(agent.list_requests, 3);
-}
-
-/// A hub that stops reading after the Hello until it is let go.
-class StalledHub final : public pb::Fleet::Service {
- public:
-  StalledHub() {
-    gate_.Close();
-    grpc::ServerBuilder builder;
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-  }
-  ~StalledHub() override {
-    gate_.Open();
-    server_->Shutdown(std::chrono::system_clock::now());
-    server_->Wait();
-  }
-  grpc::Status Connect(
-      grpc::ServerContext*,
-      grpc::ServerReaderWriter<pb::HubMessage, pb::AgentMessage>* stream) override {
-    pb::AgentMessage message;
-    stream->Read(&message);
-    pb::HubMessage greeting;
-    greeting.mutable_interest();
-    stream->Write(greeting);
-    gate_.Pass();
-    while (stream->Read(&message)) {
-      base::MutexLock lock(mutex_);
-      read_.push_back(message.report().snapshot_sequence());
-    }
-    return grpc::Status::OK;
-  }
-  void Free() { gate_.Open(); }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-  /// The numbers of the snapshots that were read.
-  std::vector<uint64_t> read() const {
-    base::MutexLock lock(mutex_);
-    return read_;
-  }
-
- private:
-  kgs::testing::Gate gate_;
-  mutable base::Mutex mutex_;
-  std::vector<uint64_t> read_ KGS_GUARDED_BY(mutex_);
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
-};
-
-TEST_F(PublisherTest, NothingQueuesForAHubThatDoesNotRead) {
-  StalledHub hub;
-  names_.Set(std::vector<std::string>{hub.address()});
-  Agent agent(Options(1ms), names_.Function(), clock_);
-  uint64_t offered = 0;
-  const auto offer = [&] {
-    auto report = PlainReport("node-a", std::vector<double>(32, 50), clock_.Now());
-    auto snapshot = std::make_shared<model::NodeSnapshot>(*report->snapshot);
-    snapshot->sequence = ++offered;
-    report->snapshot = std::move(snapshot);
-    agent.publisher.Offer(report);
-  };
-  // Until no report has gone out for a hundred times the interval.
-  uint64_t sent = 0;
-  auto last_sent = clock_.Now();
-  ASSERT_TRUE(Await([&] {
-    offer();
-    const uint64_t now_sent = agent.counters.reports.value();
-    if (now_sent != sent || now_sent == 0) last_sent = clock_.Now();
-    sent = now_sent;
-    return clock_.Now() - last_sent > 100ms;
-  }));
-  const uint64_t stalled_at = offered;
-  for (int i = 0; i < 1000; ++i) offer();
-  hub.Free();
-  ASSERT_TRUE(Await([&] {
-    const std::vector<uint64_t> read = hub.read();
-    return !read.empty() && read.back() == offered;
-  })) << "what was on its way, then the newest";
-  const std::vector<uint64_t> read = hub.read();
-  EXPECT_TRUE(std::is_sorted(read.begin(), read.end()));
-  EXPECT_LT(std::count_if(read.begin(), read.end(),
-                          [&](uint64_t number) { return number > stalled_at && number < offered; }),
-            500)
-      << "what was offered meanwhile is gone";
-  EXPECT_EQ(agent.Connected(), 1);
-}
-
-/// A hub that never answers the Hello.
-class SilentHub final : public pb::Fleet::Service {
- public:
-  SilentHub() {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-  }
-  ~SilentHub() override {
-    server_->Shutdown(std::chrono::system_clock::now());
-    server_->Wait();
-  }
-  grpc::Status Connect(
-      grpc::ServerContext*,
-      grpc::ServerReaderWriter<pb::HubMessage, pb::AgentMessage>* stream) override {
-    pb::AgentMessage message;
-    while (stream->Read(&message)) ++read_;
-    return grpc::Status::OK;
-  }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-  int read() const { return read_; }
-
- private:
-  std::atomic<int> read_{0};
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
-};
-
-TEST_F(PublisherTest, GivesUpOnAHubThatDoesNotAnswer) {
-  SilentHub hub;
-  names_.Set(std::vector<std::string>{hub.address()});
-  kgs::testing::FakeClock clock;
-  Agent agent(Options(1ms), names_.Function(), clock);
-  agent.Offer(80);
-  ASSERT_TRUE(Await([&] { return hub.read() == 1; }));
-  EXPECT_EQ(agent.publisher.Hubs().at(0).problem, "not connected yet");
-  clock.Advance(10s);
-  agent.Offer(81);
-  ASSERT_TRUE(Await([&] { return agent.counters.stream_failures.value() == 1; }));
-  EXPECT_EQ(agent.publisher.Hubs().at(0).problem, "the hub does not answer");
-  EXPECT_EQ(hub.read(), 1) << "no report before the hub has answered";
-  clock.Advance(10ms);
-  agent.Offer(82);
-  ASSERT_TRUE(Await([&] { return hub.read() == 2; })) << "and tries again";
-}
-
-TEST(ResolveByDns, TakesAddressesAsTheyAre) {
-  EXPECT_THAT(*ResolveByDns("127.0.0.1:6001"), ElementsAre("127.0.0.1:6001"));
-  EXPECT_THAT(*ResolveByDns("[::1]:6001"), ElementsAre("[::1]:6001"));
-}
-
-// A name of both families means each hub once.
-TEST(ResolveByDns, GivesOneFamilyOfAName) {
-  const auto addresses = ResolveByDns("localhost:6001");
-  ASSERT_TRUE(addresses.ok()) << addresses.status();
-  std::set<bool> families;
-  for (const std::string& address : *addresses) families.insert(address.front() == '[');
-  EXPECT_EQ(families.size(), 1);
-}
-
-TEST(ResolveByDns, SaysWhatIsWrong) {
-  for (const char* wrong :
-       {"hubs", "hubs:", ":6001", "hubs:0", "hubs:65536", "hubs:x", "::1:6001", "hubs:+1", ""}) {
-    EXPECT_EQ(ResolveByDns(wrong).status().code(), absl::StatusCode::kInvalidArgument) << wrong;
-  }
-  // ".invalid" never resolves (RFC 6761).
-  const auto unknown = ResolveByDns("hubs.invalid:6001");
-  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("hubs.invalid: "));
 }
 
 }  // namespace

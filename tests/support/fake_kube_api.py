@@ -22,14 +22,14 @@ import fake_kube_routes as routes
 from fake_kube_http import Handler, Listener, server_context
 from fake_kube_store import Store
 from fake_kube_watch import BOOKMARK_SECONDS, Watch
-from kube_client import KubeClient
-from kube_credentials import (READER, TOKENS, Authority, write_kubeconfig, write_service_account)
+from kube_access import KubeAccess
+from kube_credentials import READER, TOKENS, Authority
 from kube_kinds import KINDS, Kind, pod_fields
 
 _ANONYMOUS = "system:anonymous"
 
 
-class FakeKubeApi:
+class FakeKubeApi(KubeAccess):
     """One server; use as a context manager. Its methods may be called from any thread."""
 
     def __init__(self, folder=None, tls=True):
@@ -111,30 +111,6 @@ class FakeKubeApi:
     @property
     def server(self):
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self._listener.port}"
-
-    def client(self, user="cert"):
-        """A client of the reader by "cert" or "token", of "admin", of a user of TOKENS, of one
-        whose token is "invalid", or of "anonymous"."""
-        return KubeClient(self.server, self.authority.certificate, self._certificates.get(user),
-                          {**TOKENS, "token": self.token, "invalid": "not-a-token"}.get(user))
-
-    def kubeconfig(self, path, user="cert"):
-        """Writes a kubeconfig of the reader (`user`: cert, token, token-file) and returns path."""
-        if user == "cert":
-            certificate, key = self._certificates["cert"]
-            entry = {"client-certificate": certificate, "client-key": key}
-        elif user == "token":
-            entry = {"token": self.token}
-        else:
-            token_file = self.folder / "reader.token"
-            token_file.write_text(self.token, encoding="utf-8")
-            entry = {"tokenFile": token_file}
-        ca = self.authority.certificate if self._context else None
-        return write_kubeconfig(path, self.server, ca, entry)
-
-    def service_account(self, folder):
-        """Writes the files of an in-cluster client, and again after `rotate_token`."""
-        return write_service_account(folder, self.authority.certificate, self.token)
 
     def rotate_token(self):
         """The reader's token becomes another; the one before is worth nothing from now on."""

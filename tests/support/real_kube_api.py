@@ -18,9 +18,9 @@ import time
 import urllib.request
 
 import keda_crds
-from kube_client import PATIENCE_S, ApiError, KubeClient
-from kube_credentials import (READER, TOKENS, Authority, signing_key, write_kubeconfig,
-                              write_service_account)
+from kube_access import KubeAccess
+from kube_client import PATIENCE_S, ApiError
+from kube_credentials import READER, TOKENS, Authority, signing_key
 from kube_kinds import (KINDS, Kind, apply_fields, manifest, pod_fields, status_writer,
                         writer)
 
@@ -44,7 +44,7 @@ def programs():
     return paths
 
 
-class RealKubeApi:
+class RealKubeApi(KubeAccess):
     """One running server, with methods as of FakeKubeApi; use as a context manager."""
 
     def __init__(self, folder=None):
@@ -159,28 +159,6 @@ class RealKubeApi:
     @property
     def server(self):
         return f"https://127.0.0.1:{self._port}"
-
-    def client(self, user="cert"):
-        """A client of the reader by "cert" or "token", of "admin", of a user of TOKENS, of one
-        whose token is "invalid", or of "anonymous"."""
-        return KubeClient(self.server, self.authority.certificate, self._certificates.get(user),
-                          {**TOKENS, "token": self.token, "invalid": "not-a-token"}.get(user))
-
-    def kubeconfig(self, path, user="cert"):
-        """Writes a kubeconfig of the reader (`user`: cert, token, token-file) and returns path."""
-        if user == "cert":
-            certificate, key = self._certificates["cert"]
-            entry = {"client-certificate": certificate, "client-key": key}
-        elif user == "token":
-            entry = {"token": self.token}
-        else:
-            token_file = self.folder / "reader.token"
-            token_file.write_text(self.token, encoding="utf-8")
-            entry = {"tokenFile": token_file}
-        return write_kubeconfig(path, self.server, self.authority.certificate, entry)
-
-    def service_account(self, folder):
-        return write_service_account(folder, self.authority.certificate, self.token)
 
     # How it comes up.
 
