@@ -5,6 +5,7 @@
 
 #include "app/interest.h"
 #include "fleet/view.h"
+#include "scaler/decision_proto.h"
 #include "scaler/workload_answers.h"
 
 namespace kgs::app {
@@ -28,13 +29,15 @@ absl::Status AnsweringSide::PrepareKubernetes() {
   kubernetes_ = *std::move(kubernetes);
   unlisted_pods_ = std::make_unique<fleet::UnlistedPods>(fleet_, kubernetes_->store(),
                                                          neighbours_.list_pods, clock_);
+  const auto problem = [this](model::ObjectKind kind, const std::string& object_namespace) {
+    return kubernetes_->cluster().ProblemOf(kind, object_namespace);
+  };
+  triggers_ = std::make_unique<scaler::TriggerWatch>(kubernetes_->store(), problem, fleet_,
+                                                     options_.unknown_metadata, clock_);
+  debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);
   answers_ = std::make_unique<scaler::WorkloadAnswers>(
-      scaler::WorkloadAnswers::Sources{
-          kubernetes_->store(), fleet_,
-          [this](model::ObjectKind kind, const std::string& object_namespace) {
-            return kubernetes_->cluster().ProblemOf(kind, object_namespace);
-          },
-          [this] { Refresh(); }},
+      scaler::WorkloadAnswers::Sources{kubernetes_->store(), fleet_, *triggers_, problem,
+                                       [this] { Refresh(); }},
       clock_);
   return absl::OkStatus();
 }
@@ -43,14 +46,15 @@ absl::Status AnsweringSide::Prepare() {
   if (KubernetesSide::IsConfigured(options_)) {
     if (absl::Status status = PrepareKubernetes(); !status.ok()) return status;
   } else {
-    answers_ = std::make_unique<scaler::NodeAnswers>(neighbours_.node, clock_);
+    answers_ = std::make_unique<scaler::NodeAnswers>(neighbours_.nodes, clock_);
   }
   scaler::ServiceOptions service;
   service.unknown_keys = options_.unknown_metadata;
   service.streams.longest_age = options_.stream_max_age;
   service.streams.least_interval = kLeastStreamInterval;
   service_ = std::make_unique<scaler::Service>(*answers_, service, clock_, counters_);
-  auto server = scaler::Server::Start(options_.bind_address, options_.port, *service_);
+  auto server =
+      scaler::Server::Start(options_.bind_address, options_.port, *service_, debug_service_.get());
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   return absl::OkStatus();
@@ -61,6 +65,7 @@ void AnsweringSide::Start() {
   service_->waiting().Start();
   if (kubernetes_ == nullptr) return;
   unlisted_pods_->Start();
+  triggers_->Start();
   kubernetes_->Start();
 }
 
@@ -69,6 +74,7 @@ void AnsweringSide::Stop(base::Duration patience) {
   if (kubernetes_ == nullptr) return;
   kubernetes_->Stop();
   unlisted_pods_->Stop();
+  triggers_->Stop();
 }
 
 void AnsweringSide::Refresh() {
@@ -102,6 +108,7 @@ std::vector<base::ThreadHealth> AnsweringSide::Health() const {
                                              service_->waiting().Health()};
   if (kubernetes_ != nullptr) {
     threads.push_back(unlisted_pods_->Health());
+    threads.push_back(triggers_->Health());
     for (base::ThreadHealth& health : kubernetes_->Health()) threads.push_back(std::move(health));
   }
   return threads;
@@ -126,7 +133,35 @@ std::optional<http::KubernetesMetrics> AnsweringSide::Metrics() const {
       ++metrics.pods_by_reason[static_cast<size_t>(pod.unattributed)];
     }
   }
+  metrics.triggers = TriggerMetrics();
   return metrics;
+}
+
+std::vector<http::TriggerMetrics> AnsweringSide::TriggerMetrics() const {
+  std::vector<http::TriggerMetrics> metrics;
+  for (const scaler::TriggerState& state : triggers_->States()) {
+    http::TriggerMetrics& trigger = metrics.emplace_back();
+    trigger.kind = model::KindName(state.key.kind);
+    trigger.object_namespace = state.key.object_namespace;
+    trigger.object = state.key.name;
+    trigger.trigger = state.trigger_index;
+    trigger.target = state.target;
+    for (size_t i = static_cast<size_t>(decision::kFirstError); i < decision::kBranchCount; ++i) {
+      trigger.errors.emplace_back(decision::BranchName(static_cast<decision::Branch>(i)),
+                                  state.errors[i]);
+    }
+    if (!state.now) continue;
+    const decision::Decision& now = *state.now;
+    if (now.value.ok()) trigger.value = *now.value;
+    if (now.active.ok()) trigger.active = *now.active;
+    if (now.replicas) trigger.replicas = *now.replicas;
+    trigger.coverage = now.coverage;
+  }
+  return metrics;
+}
+
+std::string AnsweringSide::DecisionsJson() const {
+  return scaler::DecisionsJson(triggers_->Histories("", ""), scaler::Moment::Now());
 }
 
 http::DebugInput AnsweringSide::Debug() const {

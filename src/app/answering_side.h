@@ -22,9 +22,11 @@
 #include "fleet/unlisted_pods.h"
 #include "http/debug_page.h"
 #include "http/metrics_page.h"
+#include "scaler/debug_service.h"
 #include "scaler/node_answers.h"
 #include "scaler/server.h"
 #include "scaler/service.h"
+#include "scaler/trigger_watch.h"
 #include "telemetry/counters.h"
 
 namespace kgs::app {
@@ -33,8 +35,8 @@ class AnsweringSide {
  public:
   /// What the rest of the process does for this side. None may block.
   struct Neighbours {
-    /// Without Kubernetes: the node that is meant.
-    scaler::NodeAnswers::Latest node;
+    /// Without Kubernetes: every node that is known.
+    scaler::NodeAnswers::Nodes nodes;
     /// Has the agent of a node list its pods; false where that cannot be now.
     fleet::UnlistedPods::ListPods list_pods;
     /// What agents are to report at once has changed. May be null.
@@ -68,9 +70,12 @@ class AnsweringSide {
   /// What /metrics shows of Kubernetes; nothing where there is none.
   std::optional<http::KubernetesMetrics> Metrics() const;
   http::DebugInput Debug() const;
+  /// What was decided for each trigger, as JSON.
+  std::string DecisionsJson() const;
 
  private:
   absl::Status PrepareKubernetes();
+  std::vector<http::TriggerMetrics> TriggerMetrics() const;
   void OnObjects();
   /// Has Kubernetes list the objects again.
   void Refresh();
@@ -82,9 +87,11 @@ class AnsweringSide {
   telemetry::ScalerCounters counters_;
   /// Steady time, in the clock's ticks.
   std::atomic<int64_t> last_refresh_{0};
-  /// Null without Kubernetes, as unlisted_pods_.
+  /// Null without Kubernetes, as the next three.
   std::unique_ptr<KubernetesSide> kubernetes_;
   std::unique_ptr<fleet::UnlistedPods> unlisted_pods_;
+  std::unique_ptr<scaler::TriggerWatch> triggers_;
+  std::unique_ptr<scaler::DebugService> debug_service_;
   std::unique_ptr<scaler::Answers> answers_;
   std::unique_ptr<scaler::Service> service_;
   std::unique_ptr<scaler::Server> server_;

@@ -14,6 +14,7 @@
 #include "base/thread.h"
 #include "fleet/receiver.h"
 #include "http/health_page.h"
+#include "scaler/node_views.h"
 
 namespace kgs::app {
 namespace {
@@ -30,7 +31,7 @@ class Hub final : public RunningRole {
                   [this](const std::string&) { answering_.OnReadings(); }),
         answering_(
             options_, clock_, fleet_,
-            {[this] { return OnlyNode(); },
+            {[this] { return scaler::NodeViews(fleet_); },
              [this](const std::string& node) { return receiver_.ListPods(node); },
              [this](fleet::Interest interest) { receiver_.SetInterest(std::move(interest)); }}),
         watcher_("hub", std::chrono::seconds(10), [this] { return Watch(); }) {}
@@ -39,8 +40,6 @@ class Hub final : public RunningRole {
   bool Stop() override;
 
  private:
-  /// Without Kubernetes nobody says which node is meant.
-  absl::StatusOr<scaler::NodeReadings> OnlyNode() const;
   std::string WhyBlind() const;
   std::string WhyNotReady() const;
   /// Keeps gRPC's health and the log up to date.
@@ -60,20 +59,6 @@ class Hub final : public RunningRole {
   std::string last_why_blind_;  // watcher's thread only
   base::LoopThread watcher_;
 };
-
-absl::StatusOr<scaler::NodeReadings> Hub::OnlyNode() const {
-  const auto nodes = fleet_.All();
-  if (nodes.size() > 1) {
-    return absl::UnavailableError(std::to_string(nodes.size()) +
-                                  " nodes report, and without Kubernetes (--kubeconfig) this hub "
-                                  "cannot tell which of their GPUs a workload has");
-  }
-  if (nodes.empty() || nodes.begin()->second.report == nullptr) {
-    return absl::UnavailableError("no agent has reported yet");
-  }
-  const model::NodeReport& report = *nodes.begin()->second.report;
-  return scaler::NodeReadings{report.snapshot, report.max_reading_age};
-}
 
 std::string Hub::WhyBlind() const {
   if (std::string problem = answering_.KubernetesProblem(); !problem.empty()) return problem;
@@ -126,7 +111,9 @@ Pages::Content Hub::Content() const {
   content.readyz = [this] { return http::ReadyzPage(WhyNotReady(), WhyBlind()); };
   content.debug = {
       {"/debug/nodes", [this] { return http::DebugNodesPage(answering_.Debug()); }},
-      {"/debug/workloads", [this] { return http::DebugWorkloadsPage(answering_.Debug()); }}};
+      {"/debug/workloads", [this] { return http::DebugWorkloadsPage(answering_.Debug()); }},
+      {"/debug/decisions",
+       [this] { return http::Page{200, "application/json", answering_.DecisionsJson()}; }}};
   return content;
 }
 

@@ -27,8 +27,9 @@ class Standalone final : public RunningRole {
         fleet_(clock_),
         node_(options_, clock_, stop, NodeEvents()),
         answering_(options_, clock_, fleet_,
-                   {[this]() -> absl::StatusOr<scaler::NodeReadings> {
-                      return scaler::NodeReadings{node_.Snapshot(), node_.max_reading_age()};
+                   {[this] {
+                      return std::vector<decision::NodeView>{
+                          {options_.node_name, node_.Snapshot(), node_.max_reading_age()}};
                     },
                     [this](const std::string& node) {
                       if (node == options_.node_name) node_.ListPodsSoon();
@@ -107,7 +108,9 @@ Pages::Content Standalone::Content() const {
   if (answering_.has_kubernetes()) {
     content.debug = {
         {"/debug/nodes", [this] { return http::DebugNodesPage(answering_.Debug()); }},
-        {"/debug/workloads", [this] { return http::DebugWorkloadsPage(answering_.Debug()); }}};
+        {"/debug/workloads", [this] { return http::DebugWorkloadsPage(answering_.Debug()); }},
+        {"/debug/decisions",
+         [this] { return http::Page{200, "application/json", answering_.DecisionsJson()}; }}};
   }
   return content;
 }

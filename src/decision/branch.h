@@ -48,6 +48,7 @@ enum class Branch {
   kInvalid,
 };
 inline constexpr size_t kBranchCount = 16;
+inline constexpr Branch kFirstError = Branch::kBlind;
 
 /// "missing_above_target".
 std::string_view BranchName(Branch branch);

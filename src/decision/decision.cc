@@ -63,7 +63,7 @@ Tally TallyOf(const Question& question, const Sight& sight, const Decision& deci
 bool HoldsBlind(const trigger::TriggerSpec& spec, const History& history, SteadyTime now) {
   const SteadyTime since =
       std::max(*history.watching_since, history.last_sighted.value_or(*history.watching_since));
-  return now - since <= spec.hold;
+  return spec.hold.count() > 0 && now - since <= spec.hold;
 }
 
 /// Why the pods that are there cannot be answered for, or OK.

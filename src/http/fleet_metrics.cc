@@ -113,4 +113,41 @@ void AddKubernetes(const KubernetesMetrics& kubernetes, base::SteadyTime now, Pa
   });
 }
 
+void AddTriggers(const std::vector<TriggerMetrics>& triggers, PageBuilder& page) {
+  const auto labels = [](const TriggerMetrics& trigger) {
+    return PageBuilder::Labels{{"kind", trigger.kind},
+                               {"namespace", trigger.object_namespace},
+                               {"object", trigger.object},
+                               {"trigger", std::to_string(trigger.trigger)}};
+  };
+  const auto gauges = [&](const char* name, const char* help, const auto& number) {
+    page.Family(name, Type::Gauge, help);
+    for (const TriggerMetrics& trigger : triggers) {
+      const auto value = number(trigger);
+      if (value) page.Gauge(labels(trigger), static_cast<double>(*value));
+    }
+  };
+  gauges("workload_value", "What KEDA is answered for the trigger; no series while it is an error.",
+         [](const TriggerMetrics& trigger) { return trigger.value; });
+  gauges("workload_target", "The trigger's target, in the unit of its value.",
+         [](const TriggerMetrics& trigger) { return trigger.target; });
+  gauges("workload_replicas", "spec.replicas of what the trigger scales.",
+         [](const TriggerMetrics& trigger) { return trigger.replicas; });
+  gauges("workload_coverage_ratio",
+         "The share of the replicas that should have a fresh reading which have one.",
+         [](const TriggerMetrics& trigger) { return trigger.coverage; });
+  gauges("workload_active", "1 while the trigger is active; no series while that is an error.",
+         [](const TriggerMetrics& trigger) { return trigger.active; });
+  page.Family("decision_errors_total", Type::Counter,
+              "Of the decisions that are made once a second for each trigger, those that were an "
+              "error, by reason (docs/decisions.md).");
+  for (const TriggerMetrics& trigger : triggers) {
+    for (const auto& [reason, count] : trigger.errors) {
+      PageBuilder::Labels with_reason = labels(trigger);
+      with_reason.push_back({"reason", reason});
+      page.Counter(std::move(with_reason), static_cast<double>(count));
+    }
+  }
+}
+
 }  // namespace kgs::http

@@ -11,5 +11,6 @@ void AddPods(const PodMetrics& pods, base::SteadyTime now, PageBuilder& page);
 void AddPublisher(const PublisherMetrics& publisher, PageBuilder& page);
 void AddReceiver(const ReceiverMetrics& receiver, PageBuilder& page);
 void AddKubernetes(const KubernetesMetrics& kubernetes, base::SteadyTime now, PageBuilder& page);
+void AddTriggers(const std::vector<TriggerMetrics>& triggers, PageBuilder& page);
 
 }  // namespace kgs::http

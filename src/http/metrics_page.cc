@@ -151,7 +151,10 @@ Page MetricsPage(const MetricsInput& input) {
   }
   if (input.publisher) AddPublisher(*input.publisher, page);
   if (input.receiver) AddReceiver(*input.receiver, page);
-  if (input.kubernetes) AddKubernetes(*input.kubernetes, input.now, page);
+  if (input.kubernetes) {
+    AddKubernetes(*input.kubernetes, input.now, page);
+    AddTriggers(input.kubernetes->triggers, page);
+  }
   if (input.scaler != nullptr) AddScaler(*input.scaler, page);
   return page.Build();
 }

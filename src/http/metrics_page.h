@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -42,6 +43,24 @@ struct NodeMetrics {
   std::optional<PodMetrics> pods;
 };
 
+/// What a trigger of a workload is answered at the moment.
+struct TriggerMetrics {
+  std::string kind;
+  std::string object_namespace;
+  std::string object;
+  int trigger = 0;
+  /// Nothing where it is not known, or not to be shown.
+  std::optional<double> target;
+  std::optional<double> replicas;
+  /// Nothing in an error.
+  std::optional<double> value;
+  std::optional<bool> active;
+  /// Nothing where what the trigger asks for is not known.
+  std::optional<double> coverage;
+  /// By reason.
+  std::vector<std::pair<std::string, uint64_t>> errors;
+};
+
 /// Of a process that watches Kubernetes.
 struct KubernetesMetrics {
   /// Why Kubernetes cannot be relied on; else empty.
@@ -50,6 +69,7 @@ struct KubernetesMetrics {
   std::vector<kube::ReflectorState> watches;
   /// Pods of tracked workloads that have not ended, by what is known of their devices.
   std::array<size_t, model::kUnattributedCount> pods_by_reason{};
+  std::vector<TriggerMetrics> triggers;
 };
 
 /// Of an agent: its hubs.

@@ -247,6 +247,11 @@ class FleetMetricsTest : public MetricsPageTest {
                            {"scaledobjects", false, false, std::nullopt, "refused", 1, 0, 0}};
     kubernetes_.pods_by_reason[static_cast<size_t>(model::Unattributed::kNone)] = 110;
     kubernetes_.pods_by_reason[static_cast<size_t>(model::Unattributed::kNoAgent)] = 10;
+    TriggerMetrics& trigger =
+        kubernetes_.triggers.emplace_back(TriggerMetrics{"ScaledObject", "team-a", "web"});
+    trigger.target = trigger.replicas = trigger.value = trigger.coverage = 1;
+    trigger.active = true;
+    trigger.errors = {{"blind", 1}};
   }
   std::string Body() {
     MetricsInput input{kNow};

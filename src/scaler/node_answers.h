@@ -4,28 +4,22 @@
 #include <absl/status/statusor.h>
 
 #include <functional>
-#include <memory>
+#include <vector>
 
 #include "base/clock.h"
-#include "model/node_snapshot.h"
+#include "decision/scope_decision.h"
 #include "scaler/answers.h"
 
 namespace kgs::scaler {
 
-/// A node's GPUs and how old a reading of them may be.
-struct NodeReadings {
-  /// Null before the first sample.
-  std::shared_ptr<const model::NodeSnapshot> snapshot;
-  base::Duration max_reading_age{};
-};
-
-/// Answers from the GPUs of one node, whoever asks: without Kubernetes nobody knows of workloads.
+/// Answers from the GPUs of nodes, whoever asks: without Kubernetes nobody knows of workloads.
 class NodeAnswers final : public Answers {
  public:
-  /// The node's readings, or why it is not clear which node is meant. Must not block.
-  using Latest = std::function<absl::StatusOr<NodeReadings>()>;
+  /// Every node that is known; of a process that reads its own GPUs that one, sampled or not. Must
+  /// not block.
+  using Nodes = std::function<std::vector<decision::NodeView>()>;
 
-  NodeAnswers(Latest latest, const base::Clock& clock);
+  NodeAnswers(Nodes nodes, const base::Clock& clock);
 
   absl::Status Check(const Question&) const override { return absl::OkStatus(); }
   absl::StatusOr<double> Value(const Question& question) const override;
@@ -33,7 +27,7 @@ class NodeAnswers final : public Answers {
   void Refresh() override {}
 
  private:
-  const Latest latest_;
+  const Nodes nodes_;
   const base::Clock& clock_;
 };
 

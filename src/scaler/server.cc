@@ -81,11 +81,12 @@ absl::Status CannotListen(const std::string& address, int port) {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, int port,
-                                                      Service& service) {
+                                                      Service& service, grpc::Service* debug) {
   std::unique_ptr<Server> server(new Server(service));
   grpc::ServerBuilder builder;
   SetUpServer(builder, address, port, &server->port_);
   builder.RegisterService(&service);
+  if (debug != nullptr) builder.RegisterService(debug);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) {
     return CannotListen(address, port);

@@ -31,9 +31,10 @@ class Server {
  public:
   /// Listens on \p address ("" for all, IPv4 and IPv6) and \p port (0 for any free one).
   /// UNAVAILABLE, saying why, where it cannot: a taken port is never shared by SO_REUSEPORT.
-  /// \p service must outlive the server.
+  /// \p service must outlive the server, and so must \p debug, which may be null.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& address, int port,
-                                                       Service& service);
+                                                       Service& service,
+                                                       grpc::Service* debug = nullptr);
   ~Server();
 
   int port() const { return port_; }

@@ -32,21 +32,6 @@ void FillSpecs(const trigger::TriggerSpec& spec, GetMetricSpecResponse* response
   metric->set_targetsizefloat(spec.target);
 }
 
-/// Keys whose meaning src/decision has and that no answer follows yet: one that was taken and did
-/// nothing would be believed.
-absl::Status CheckAnswered(const trigger::TriggerSpec& spec) {
-  const trigger::TriggerSpec usual;
-  if (spec.scope == usual.scope && spec.node == usual.node &&
-      spec.pod_aggregation == usual.pod_aggregation &&
-      spec.hpa_metric_type == usual.hpa_metric_type && spec.hold == usual.hold &&
-      spec.startup == usual.startup && spec.min_coverage == usual.min_coverage) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      "scope, node, podAggregation, hpaMetricType, holdSeconds, startupSeconds and minCoverage are "
-      "not answered by this version: leave them out");
-}
-
 grpc::ServerUnaryReactor* FinishUnary(grpc::CallbackServerContext* context, grpc::Status status) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(std::move(status));
@@ -86,7 +71,6 @@ absl::StatusOr<TriggerCache::Spec> Service::Parse(const ScaledObjectRef& object)
   const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
   auto parsed = trigger::ParseTrigger(metadata, options_.unknown_keys);
   if (!parsed.ok()) return parsed.status();
-  if (absl::Status status = CheckAnswered(parsed->spec); !status.ok()) return status;
   auto spec = std::make_shared<const trigger::TriggerSpec>(std::move(parsed->spec));
   for (const std::string& warning : parsed->warnings) WarnOnce(object, warning);
   // A warning is said for each object, so metadata that has one is looked at each time.

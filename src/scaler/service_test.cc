@@ -79,7 +79,7 @@ class ServiceTest : public ::testing::Test {
   base::Latest<NodeSnapshot> latest_;
   telemetry::ScalerCounters counters_;
   NodeAnswers answers_{
-      [this]() -> absl::StatusOr<NodeReadings> { return NodeReadings{latest_.Get(), 3s}; }, clock_};
+      [this] { return std::vector<decision::NodeView>{{"node-a", latest_.Get(), 3s}}; }, clock_};
   Service service_{answers_, ServiceOptions{}, clock_, counters_};
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -128,20 +128,6 @@ TEST_F(ServiceTest, BadMetadataIsInvalidArgument) {
   const grpc::Status status = GetMetrics({{"targetValue", "NaN"}}, &value);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), AllOf(HasSubstr("targetValue"), HasSubstr("NaN")));
-}
-
-TEST_F(ServiceTest, WhatIsNotAnsweredYetIsRefused) {
-  Publish(50);
-  externalscaler::MetricValue value;
-  for (const Metadata& metadata :
-       {Metadata{{"scope", "node"}}, Metadata{{"scope", "node"}, {"node", "a"}},
-        Metadata{{"podAggregation", "max"}}, Metadata{{"hpaMetricType", "Value"}},
-        Metadata{{"holdSeconds", "1"}}, Metadata{{"startupSeconds", "1"}},
-        Metadata{{"minCoverage", "0.1"}}}) {
-    const auto status = GetMetrics(metadata, &value);
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-    EXPECT_THAT(status.error_message(), HasSubstr("not answered by this version"));
-  }
 }
 
 TEST_F(ServiceTest, GetMetricSpecNeedsNoGpu) {

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "trigger/settings.h"
+#include "trigger/words.h"
 
 namespace kgs::scaler {
 namespace {
@@ -27,18 +28,6 @@ struct Found {
     return object->key.Text() + " trigger " + std::to_string(trigger->index);
   }
 };
-
-const char* MetricTypeName(model::HpaMetricType type) {
-  switch (type) {
-    case model::HpaMetricType::kAverageValue:
-      return "AverageValue";
-    case model::HpaMetricType::kValue:
-      return "Value";
-    case model::HpaMetricType::kNone:
-      return "none";
-  }
-  return "none";
-}
 
 }  // namespace
 
@@ -81,13 +70,15 @@ absl::StatusOr<TriggerMatch> MatchTrigger(
       if (match->trigger->metric_type != trigger.metric_type) {
         return absl::InvalidArgumentError(
             object->key.Text() + ": triggers " + std::to_string(match->trigger->index) + " (" +
-            MetricTypeName(match->trigger->metric_type) + ") and " + std::to_string(trigger.index) +
-            " (" + MetricTypeName(trigger.metric_type) +
+            std::string(trigger::HpaMetricTypeName(match->trigger->metric_type)) + ") and " +
+            std::to_string(trigger.index) + " (" +
+            std::string(trigger::HpaMetricTypeName(trigger.metric_type)) +
             ") have the same metadata and another metricType: give one another metricName");
       }
     }
   }
-  if (match) return TriggerMatch{match->object->key, match->trigger->metric_type};
+  if (match)
+    return TriggerMatch{match->object->key, match->trigger->index, match->trigger->metric_type};
   if (!object_known) {
     return absl::NotFoundError(
         NameOf(asked) +

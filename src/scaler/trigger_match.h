@@ -17,6 +17,8 @@ namespace kgs::scaler {
 
 struct TriggerMatch {
   model::ObjectKey key;
+  /// The first of equal ones.
+  int trigger_index = 0;
   model::HpaMetricType metric_type = model::HpaMetricType::kAverageValue;
 };
 

@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "decision/workload_decision.h"
 #include "fleet/view.h"
 
 namespace kgs::scaler {
@@ -21,22 +20,24 @@ absl::StatusOr<TriggerMatch> WorkloadAnswers::Match(const Question& question) co
       question.object,
       {sources_.kubernetes.FindObject({ObjectKind::kScaledObject, object_namespace, name}),
        sources_.kubernetes.FindObject({ObjectKind::kScaledJob, object_namespace, name})});
-  // Of a kind that is not known nothing can be denied; one that is known answers without the other.
+  if (match.ok()) return match;
+  // Of a kind that is not known nothing can be denied.
   for (const ObjectKind kind : {ObjectKind::kScaledObject, ObjectKind::kScaledJob}) {
-    if (match.ok() && match->key.kind != kind) continue;
-    std::string problem = sources_.kubernetes_problem(kind, object_namespace);
+    const std::string problem = sources_.kubernetes_problem(kind, object_namespace);
     if (!problem.empty()) return absl::UnavailableError(problem);
   }
   return match;
 }
 
-absl::StatusOr<WorkloadAnswers::Subject> WorkloadAnswers::Find(const Question& question) const {
-  auto match = Match(question);
+absl::StatusOr<decision::Decision> WorkloadAnswers::Decide(const Question& question) const {
+  const auto match = Match(question);
   if (!match.ok()) return match.status();
   const auto workload = sources_.kubernetes.Find(match->key);
   if (!workload) return absl::NotFoundError(match->key.Text() + " has just been deleted");
-  return Subject{*match,
-                 fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, clock_.Now())};
+  const base::SteadyTime now = clock_.Now();
+  return sources_.triggers.Answer(
+      *match, question.spec,
+      fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, now), now);
 }
 
 absl::Status WorkloadAnswers::Check(const Question& question) const {
@@ -44,17 +45,13 @@ absl::Status WorkloadAnswers::Check(const Question& question) const {
 }
 
 absl::StatusOr<double> WorkloadAnswers::Value(const Question& question) const {
-  const auto subject = Find(question);
-  if (!subject.ok()) return subject.status();
-  return decision::WorkloadValue(question.spec, subject->match.metric_type, subject->view,
-                                 clock_.Now());
+  const auto decision = Decide(question);
+  return decision.ok() ? decision->value : decision.status();
 }
 
 absl::StatusOr<bool> WorkloadAnswers::Active(const Question& question) const {
-  const auto subject = Find(question);
-  if (!subject.ok()) return subject.status();
-  return decision::WorkloadActivity(question.spec, subject->match.metric_type, subject->view,
-                                    clock_.Now());
+  const auto decision = Decide(question);
+  return decision.ok() ? decision->active : decision.status();
 }
 
 }  // namespace kgs::scaler

@@ -12,16 +12,19 @@
 #include "model/workload_view.h"
 #include "scaler/answers.h"
 #include "scaler/trigger_match.h"
+#include "scaler/trigger_watch.h"
 
 namespace kgs::scaler {
 
-/// Answers from all pods of the workload that the asking object scales. What an object asks must be
-/// one of its triggers as Kubernetes has it: whoever reaches the port cannot make up a question.
+/// Answers from all pods of the workload that the asking object scales, or from whole nodes where
+/// the trigger says so. What an object asks must be one of its triggers as Kubernetes has it:
+/// whoever reaches the port cannot make up a question.
 class WorkloadAnswers final : public Answers {
  public:
   struct Sources {
     const kube::Store& kubernetes;
     const fleet::Store& fleet;
+    TriggerWatch& triggers;
     /// Why objects of that kind and namespace are not known at the moment; else empty.
     std::function<std::string(model::ObjectKind, const std::string&)> kubernetes_problem;
     /// Has Kubernetes list the objects again.
@@ -36,12 +39,8 @@ class WorkloadAnswers final : public Answers {
   void Refresh() override { sources_.refresh(); }
 
  private:
-  struct Subject {
-    TriggerMatch match;
-    model::WorkloadView view;
-  };
   absl::StatusOr<TriggerMatch> Match(const Question& question) const;
-  absl::StatusOr<Subject> Find(const Question& question) const;
+  absl::StatusOr<decision::Decision> Decide(const Question& question) const;
 
   const Sources sources_;
   const base::Clock& clock_;

@@ -38,6 +38,8 @@ class WorkloadAnswersTest : public ::testing::Test {
       pod.labels = {{"app", "web"}};
       pod.phase = model::PodPhase::kRunning;
       pod.started_unix_seconds = kStartedSeconds;
+      pod.ready = true;
+      pod.ready_changed_unix_seconds = kStartedSeconds + 30;
       kubernetes_.PutPod(pod);
     }
   }
@@ -68,11 +70,14 @@ class WorkloadAnswersTest : public ::testing::Test {
   const uint64_t stream_ = fleet_.Connect("node-a", "1");
   std::map<ObjectKind, std::string> problems_;
   int refreshes_ = 0;
-  WorkloadAnswers answers_{
-      {kubernetes_, fleet_, [this](ObjectKind kind, const std::string&) { return problems_[kind]; },
-       [this] { ++refreshes_; }},
-      clock_};
-  trigger::TriggerSpec spec_;
+  const TriggerWatch::Problem problem_ = [this](ObjectKind kind, const std::string&) {
+    return problems_[kind];
+  };
+  TriggerWatch triggers_{kubernetes_, problem_, fleet_, trigger::UnknownKeys::kRefuse, clock_};
+  WorkloadAnswers answers_{{kubernetes_, fleet_, triggers_, problem_, [this] { ++refreshes_; }},
+                           clock_};
+  trigger::TriggerSpec spec_ =
+      trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().spec;
   externalscaler::ScaledObjectRef asked_ = [] {
     externalscaler::ScaledObjectRef asked;
     asked.set_namespace_("default");

@@ -18,6 +18,8 @@ NODES = ("node-a", "node-b", "node-c")
 HUB_ADDRESSES = ("127.0.0.1", "127.0.0.2")
 GPUS_A_NODE = 4
 SCALER = "keda-gpu-scaler.keda.svc.cluster.local:6000"
+# Nothing is held: whatever a hub does not know right now shows at once, as UNAVAILABLE.
+STRICT = {"holdSeconds": 0, "minCoverage": 1}
 
 
 class Hub(Answering):
@@ -34,18 +36,27 @@ class Hub(Answering):
              "--probe-port", "auto", "--debug-port", "auto", "--insecure-agents", *arguments], env)
 
     def debug(self, what):
-        """The rows of /debug/nodes or /debug/workloads, by name."""
+        """The rows of /debug/nodes or /debug/workloads, by name; of /debug/decisions, by name and
+        trigger."""
         status, body = self.get(self.debug_port, f"/debug/{what}", address="127.0.0.1")
         assert status == 200, body
-        rows = json.loads(body)[what]
+        rows = json.loads(body)["triggers" if what == "decisions" else what]
         if what == "nodes":
             return {row["name"]: row for row in rows}
+        if what == "decisions":
+            return {(row["kind"], row["namespace"], row["name"], row["trigger"]): row
+                    for row in rows}
         return {(row["kind"], row["namespace"], row["name"]): row for row in rows}
 
     def pods(self, workload):
         """The rows of the workload's pods by name; None while the workload is not known."""
         row = self.debug("workloads").get((workload.kind, workload.namespace, workload.name))
         return row and {pod["name"]: pod for pod in row["pods"]}
+
+    def decisions(self, workload, trigger=0):
+        """The row of the workload's trigger in /debug/decisions; None while there is none."""
+        return self.debug("decisions").get(
+            (workload.kind, workload.namespace, workload.name, trigger))
 
     def devices(self, workload):
         """By pod, the UUIDs of its GPUs, or why they are not known."""
@@ -206,10 +217,12 @@ class Fleet:
         return self.scale(name, metadata, namespace, **options)
 
     def scale(self, name, metadata, namespace="default", push=False, metric_type="AverageValue",
-              target=("apps", "v1", "Deployment", "deployments"), target_name=None, known=True):
-        """A ScaledObject with one trigger; `target` is (group, version, kind, resource). Both hubs
-        know it when this returns, if `known`."""
-        metadata = {key: str(value) for key, value in metadata.items()}
+              target=("apps", "v1", "Deployment", "deployments"), target_name=None, known=True,
+              defaults=STRICT):
+        """A ScaledObject with one trigger, of `defaults` where `metadata` does not say otherwise;
+        `target` is (group, version, kind, resource). Both hubs know it when this returns, if
+        `known`."""
+        metadata = {key: str(value) for key, value in {**defaults, **metadata}.items()}
         workload = Workload(namespace, name, metadata)
         group, version, kind, resource = target
         trigger = {"type": "external-push" if push else "external", "metricType": metric_type,
@@ -217,7 +230,8 @@ class Fleet:
         reference = {"apiVersion": f"{group}/{version}", "kind": kind, "name": target_name or name}
         self.api.put(
             "ScaledObject", namespace, name,
-            spec={"scaleTargetRef": reference, "triggers": [trigger]},
+            # KEDA's least: an idle workload is so after 30 s, twice the usual.
+            spec={"scaleTargetRef": reference, "pollingInterval": 1, "triggers": [trigger]},
             status={"scaleTargetGVKR": {"group": group, "version": version, "kind": kind,
                                         "resource": resource},
                     "scaleTargetKind": f"{group}/{version}.{kind}"})

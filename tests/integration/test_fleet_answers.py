@@ -12,14 +12,13 @@ CROSSINGS = 8
 
 @pytest.fixture(scope="module")
 def pushed(fleet):
-    """A workload of two pods, idle, whose activity is pushed: active above 50 %."""
-    workload = fleet.deploy("pushed", {"metricType": "gpu_utilization", "targetValue": 80,
-                                       "activationThreshold": 50}, replicas=2, push=True)
-    for number, node in enumerate(("node-a", "node-b")):
-        fleet.nodes[node].read(1, gpu_util=10)
-        fleet.place(workload, f"pushed-{number}", node, 1)
-    fleet.wait_right(workload)
-    fleet.wait_values(workload, 20)
+    """A GPU of node-a, idle, whose activity is pushed: active above 50 %. That of a node is what it
+    shows right now, where a workload stays active for a while."""
+    fleet.nodes["node-a"].read(1, gpu_util=10)
+    workload = fleet.scale("pushed", {
+        "scope": "node", "node": "node-a", "gpuIndex": 1, "metricType": "gpu_utilization",
+        "targetValue": 80, "activationThreshold": 50}, target_name="web", push=True, defaults={})
+    fleet.wait_values(workload, 3 * 10)
     return workload
 
 
@@ -50,18 +49,19 @@ def test_a_crossing_is_told_before_the_next_report_is_due(fleet, pushed):
 
 
 def test_changes_on_one_side_of_the_threshold_can_wait(fleet, pushed):
-    node = fleet.nodes["node-b"]
+    node = fleet.nodes["node-a"]
     before = early(node)
     for value in (11, 49, 12, 48):
         node.read(1, gpu_util=value)
-        fleet.wait_values(pushed, 10 + value)
+        fleet.wait_values(pushed, 3 * value)
     assert early(node) == before
 
 
-def test_an_idle_workload_is_repeated(fleet):
-    often = fleet.scale("often", {"metricType": "gpu_utilization", "targetValue": 80,
-                                  "activationThreshold": 99, "pollIntervalSeconds": 1},
-                        target_name="web", push=True)
+def test_an_idle_node_is_repeated(fleet):
+    often = fleet.scale("often", {
+        "scope": "node", "node": "node-c", "metricType": "gpu_utilization", "targetValue": 80,
+        "activationThreshold": 99, "pollIntervalSeconds": 1}, target_name="web", push=True,
+        defaults={})
     stream = fleet.hubs[0].asked_for(often).open_stream()
     wait_until(lambda: stream.results() == [False, False, False], "repeats")
     stream.call.cancel()

@@ -8,7 +8,7 @@ import pytest
 from harness import wait_until
 
 LEVEL = {"metricType": "gpu_utilization", "targetValue": 80}
-MIB = {"metricType": "memory_used_mib", "targetValue": 40000, "activationThreshold": 100}
+WATTS = {"metricType": "power_draw", "targetValue": 250, "activationThreshold": 20}
 
 
 def now():
@@ -16,16 +16,16 @@ def now():
 
 
 def test_a_shared_gpu(fleet):
-    """Its percentage is everybody's, its MiB are divided."""
+    """Its percentage is everybody's, its watts are divided."""
     shared = fleet.deploy("shared", LEVEL, replicas=2)
-    mib = fleet.scale("shared-mib", MIB, target_name="shared")
+    watts = fleet.scale("shared-watts", WATTS, target_name="shared")
     uuid = fleet.nodes["node-b"].uuid(3)
     for number in range(2):
         fleet.place(shared, f"shared-{number}", "node-b", 3,
                     devices={"nvidia.com/gpu.shared": [f"{uuid}::{number}"]})
     fleet.wait_right(shared)
     fleet.wait_values(shared, 2 * 23)
-    fleet.wait_values(mib, 4 * 8192)
+    fleet.wait_values(watts, 100)
     for hub in fleet.hubs:
         for pod in hub.pods(shared).values():
             gpu = pod["gpus"][0]
