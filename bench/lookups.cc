@@ -36,9 +36,7 @@ externalscaler::GetMetricsRequest RequestFor(int workload) {
   object.set_name(SimulatedFleet::WorkloadName(workload));
   object.set_namespace_(kFleetNamespace);
   auto& metadata = *object.mutable_scalermetadata();
-  metadata["scalerAddress"] = TriggerMetadata::kScalerAddress;
-  metadata["metricType"] = TriggerMetadata::kMetricType;
-  metadata["targetValue"] = TriggerMetadata::kTargetValue;
+  for (const auto& [key, value] : kTriggerMetadata) metadata[key] = value;
   return request;
 }
 

@@ -57,26 +57,25 @@ json Metadata(const std::string& name, const std::string& uid) {
 }
 
 json ScaledObject(int workload) {
+  json metadata;
+  for (const auto& [key, value] : kTriggerMetadata) metadata[key] = value;
   const std::string name = SimulatedFleet::WorkloadName(workload);
-  return {{"metadata", Metadata(name, "scaledobject-" + name)},
-          {"spec",
-           {{"scaleTargetRef", {{"name", name}}},
-            {"pollingInterval", 15},
-            {"minReplicaCount", 1},
-            {"maxReplicaCount", 100},
-            {"triggers", ListOf({{"type", "external"},
-                                 {"metricType", "AverageValue"},
-                                 {"metadata",
-                                  {{"scalerAddress", TriggerMetadata::kScalerAddress},
-                                   {"metricType", TriggerMetadata::kMetricType},
-                                   {"targetValue", TriggerMetadata::kTargetValue}}}})}}},
-          {"status",
-           {{"scaleTargetKind", "apps/v1.Deployment"},
-            {"scaleTargetGVKR",
-             {{"group", "apps"},
-              {"version", "v1"},
-              {"kind", "Deployment"},
-              {"resource", "deployments"}}}}}};
+  return {
+      {"metadata", Metadata(name, "scaledobject-" + name)},
+      {"spec",
+       {{"scaleTargetRef", {{"name", name}}},
+        {"pollingInterval", 15},
+        {"minReplicaCount", 1},
+        {"maxReplicaCount", 100},
+        {"triggers",
+         ListOf({{"type", "external"}, {"metricType", "AverageValue"}, {"metadata", metadata}})}}},
+      {"status",
+       {{"scaleTargetKind", "apps/v1.Deployment"},
+        {"scaleTargetGVKR",
+         {{"group", "apps"},
+          {"version", "v1"},
+          {"kind", "Deployment"},
+          {"resource", "deployments"}}}}}};
 }
 
 json Deployment(const SimulatedFleet& fleet, int workload) {

@@ -7,6 +7,7 @@
 
 #include <absl/status/status.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,12 +20,14 @@ class Server;
 
 namespace kgs::bench {
 
-/// What the metadata of each workload's one trigger is, as KEDA sends it too.
-struct TriggerMetadata {
-  static constexpr char kScalerAddress[] = "keda-gpu-scaler.keda.svc.cluster.local:6000";
-  static constexpr char kMetricType[] = "gpu_utilization";
-  static constexpr char kTargetValue[] = "75";
-};
+/// The metadata of each workload's one trigger, as KEDA sends it too. Nothing is held: what a hub
+/// does not know right now is an error, and every number is the truth or wrong.
+inline constexpr std::array<std::pair<const char*, const char*>, 5> kTriggerMetadata = {
+    {{"scalerAddress", "keda-gpu-scaler.keda.svc.cluster.local:6000"},
+     {"metricType", "gpu_utilization"},
+     {"targetValue", "75"},
+     {"holdSeconds", "0"},
+     {"minCoverage", "1"}}};
 
 class SimulatedApiServer {
  public:
