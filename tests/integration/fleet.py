@@ -2,15 +2,13 @@
 """A fleet of three agents and two hubs over an API server, as the tests of this folder use it."""
 
 import contextlib
-import json
 import pathlib
 import shutil
 import tempfile
 
-from fake_driver import FakeNvml, Gpu
-from fake_kubelet import FakeKubelet
-from harness import (BINARY, FAKE_NVML, Answering, Keda, Program, free_port, scaled_object,
-                     wait_until)
+from fake_driver import Gpu
+from fleet_processes import Hub, Node, agent
+from harness import free_port, wait_until
 from kube_api import new_kube_api
 from private_hosts import PrivateHosts
 
@@ -22,105 +20,13 @@ SCALER = "keda-gpu-scaler.keda.svc.cluster.local:6000"
 STRICT = {"holdSeconds": 0, "minCoverage": 1}
 
 
-class Hub(Answering):
-    """A hub process. Agents reach it at `address` on `agent_port`."""
-
-    ports = ("port", "agent_port", "metrics_port", "probe_port", "debug_port")
-
-    def __init__(self, kubeconfig, *arguments, address="127.0.0.1", agent_port="auto", env=None,
-                 prefix=()):
-        self.address = address
-        super().__init__(
-            [*prefix, BINARY, "hub", "--kubeconfig", str(kubeconfig), "--bind-address", address,
-             "--port", "auto", "--agent-port", str(agent_port), "--metrics-port", "auto",
-             "--probe-port", "auto", "--debug-port", "auto", "--insecure-agents", *arguments], env)
-
-    def debug(self, what):
-        """The rows of /debug/nodes or /debug/workloads, by name; of /debug/decisions, by name and
-        trigger."""
-        status, body = self.get(self.debug_port, f"/debug/{what}", address="127.0.0.1")
-        assert status == 200, body
-        rows = json.loads(body)["triggers" if what == "decisions" else what]
-        if what == "nodes":
-            return {row["name"]: row for row in rows}
-        if what == "decisions":
-            return {(row["kind"], row["namespace"], row["name"], row["trigger"]): row
-                    for row in rows}
-        return {(row["kind"], row["namespace"], row["name"]): row for row in rows}
-
-    def pods(self, workload):
-        """The rows of the workload's pods by name; None while the workload is not known."""
-        row = self.debug("workloads").get((workload.kind, workload.namespace, workload.name))
-        return row and {pod["name"]: pod for pod in row["pods"]}
-
-    def decisions(self, workload, trigger=0):
-        """The row of the workload's trigger in /debug/decisions; None while there is none."""
-        return self.debug("decisions").get(
-            (workload.kind, workload.namespace, workload.name, trigger))
-
-    def devices(self, workload):
-        """By pod, the UUIDs of its GPUs, or why they are not known."""
-        pods = self.pods(workload)
-        return pods and {
-            name: [gpu["uuid"] for gpu in pod["gpus"]] if pod["devices"] == "known"
-            else pod["devices"] for name, pod in pods.items()}
-
-    def asked_for(self, workload):
-        """KEDA's calls for a workload, which need no metadata."""
-        return _Asked(self.keda, workload)
-
-
-class _Asked(Keda):
-    def __init__(self, keda, workload):
-        super().__init__(keda, workload.namespace, workload.name)
-        self._metadata = workload.metadata
-
-    def _object(self, metadata):
-        return scaled_object({**self._metadata, **metadata}, **self._of)
-
-
-class Node:
-    """A node: its driver, its kubelet, and its agent once that is started."""
-
-    def __init__(self, name, folder):
-        folder.mkdir()
-        self.name = name
-        number = NODES.index(name) + 1
-        self.driver = FakeNvml(folder, [
-            Gpu(i, uuid=f"GPU-0000000{number}-0000-0000-0000-{i:012d}", gpu_util=10 * number + i,
-                memory_total_mib=81920, memory_used_mib=8192 * (i + 1), power_mw=100000)
-            for i in range(GPUS_A_NODE)])
-        self.kubelet = FakeKubelet(folder)
-        self.agent = None
-        # By GPU, for truth.Meter.
-        self.drawn = {}
-
-    def uuid(self, gpu):
-        return self.driver.gpus[gpu].uuid
-
-    def read(self, gpu, **keys):
-        """The driver answers this for that GPU from now on."""
-        self.driver.gpus[gpu].keys.update(keys)
-        self.driver.write()
-
-    def allot(self, namespace, pod, devices):
-        """The kubelet lists the pod with the devices (FakeKubelet.pods) from now on; or, with
-        None, no longer."""
-        pods = {name: held for name, held in self.kubelet.pods.items() if name != (namespace, pod)}
-        if devices is not None:
-            pods[namespace, pod] = devices
-        self.kubelet.pods = pods
-
-
-def agent(node, hub, *arguments, prefix=lambda *command: list(command), env=None):
-    """An agent process of that Node."""
-    return Program(
-        prefix(BINARY, "agent", "--hub", hub, "--node-name", node.name,
-               "--pod-resources-socket", str(node.kubelet.socket), "--nvml-library", FAKE_NVML,
-               "--bind-address", "127.0.0.1", "--metrics-port", "auto", "--probe-port", "auto",
-               "--sampling-interval", "100ms", "--health-check-interval", "1s",
-               "--insecure-agents", *arguments),
-        {**node.driver.environment(), **(env or {})})
+def new_node(name, folder):
+    """The node of that name of NODES, with GPUs that are told apart by what they show."""
+    number = NODES.index(name) + 1
+    return Node(name, folder, [
+        Gpu(i, uuid=f"GPU-0000000{number}-0000-0000-0000-{i:012d}", gpu_util=10 * number + i,
+            memory_total_mib=81920, memory_used_mib=8192 * (i + 1), power_mw=100000)
+        for i in range(GPUS_A_NODE)])
 
 
 class Workload:
@@ -148,7 +54,7 @@ class Fleet:
         self.agent_addresses = [agent_address(hub) for hub in HUB_ADDRESSES]
         self.agent_port = free_port({*HUB_ADDRESSES, *self.agent_addresses})
         self.hosts = PrivateHosts(self.folder / "hosts", "hubs.test", self.agent_addresses)
-        self.nodes = {name: Node(name, self.folder / name) for name in NODES}
+        self.nodes = {name: new_node(name, self.folder / name) for name in NODES}
         self.hubs = [None for _ in HUB_ADDRESSES]
         self.web = None
 

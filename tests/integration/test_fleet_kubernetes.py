@@ -2,7 +2,8 @@
 """An API server that is away, silent, forgetful or refuses: hubs answer rightly or say why not."""
 
 import pytest
-from fleet import NODES, Hub
+from fleet import NODES
+from fleet_processes import Hub
 from harness import SERVICE, wait_until
 from kube_api import REAL
 from kube_credentials import TOKENS, write_kubeconfig

@@ -9,7 +9,8 @@ import fleet_pb2
 import fleet_pb2_grpc
 import grpc
 import pytest
-from fleet import Hub, Node, Workload, agent
+from fleet import Workload, new_node
+from fleet_processes import Hub, agent
 from google.protobuf.internal.decoder import _DecodeVarint32
 from harness import PATIENCE_S, Scaler, new_channel, run, wait_until
 from kube_api import new_kube_api
@@ -22,7 +23,7 @@ RECORDING = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "fleet
 def nodes(tmp_path):
     """Two nodes without agents; their kubelets serve."""
     with contextlib.ExitStack() as stack:
-        nodes = [Node(name, tmp_path / name) for name in ("node-a", "node-b")]
+        nodes = [new_node(name, tmp_path / name) for name in ("node-a", "node-b")]
         for node in nodes:
             stack.enter_context(node.kubelet)
         yield nodes

@@ -2,7 +2,8 @@
 """What is scaled, beyond Deployments: groups, other kinds, jobs; and whose triggers count."""
 
 import grpc
-from fleet import SCALER, Hub, Workload
+from fleet import SCALER, Workload
+from fleet_processes import Hub
 from harness import refusal, wait_until
 
 LEVEL = {"metricType": "gpu_utilization", "targetValue": 80}

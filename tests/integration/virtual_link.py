@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import types
 
-from fleet import Hub, Node, Workload, agent
+from fleet import Workload, new_node
+from fleet_processes import Hub, agent
 from truth import METER
 
 # Link-local, and in no other use.
@@ -85,7 +86,7 @@ class VirtualLink:
         """A hub without Kubernetes here, an agent there: `node`, `hub` and `workload`."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="kgs-link-"))
         try:
-            node = Node("node-a", folder / "node-a")
+            node = new_node("node-a", folder / "node-a")
             with Hub("none", address=_HUB) as hub:
                 with agent(node, f"{_HUB}:{hub.agent_port}", prefix=self._inside):
                     yield types.SimpleNamespace(

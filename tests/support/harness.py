@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running scaler and its clients, as the tests of this folder use them."""
+"""A running scaler and its clients, as tests of the whole binary use them."""
 
 import threading
 
