@@ -222,7 +222,7 @@ TEST_F(DecisionTest, DemandCountsLoadingAsNothingAndLostAsTheTarget) {
   EXPECT_EQ(decision.formula, "U + T*lost = 400 + 250*1 = 650");
   type_ = HpaMetricType::kValue;
   decision = Now();
-  EXPECT_NEAR(*decision.value, 650.0 / 3, 1e-9) << "the lost one is Ready";
+  EXPECT_EQ(*decision.value, 216.666) << "the lost one is Ready";
   SetValue(3, 0);
   decision = Now();
   EXPECT_EQ(decision.branch, Branch::kDemand);

@@ -29,6 +29,16 @@ double Sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
+/// To whole thousandths, downwards, as the HPA cuts the mean of the pods' own metrics. Upwards, a
+/// mean whose product with the pods is a multiple of the target would ask for one replica more: of
+/// 640 over 7 pods at 80, 91.429*7 is above 8*80.
+double CutToThousandth(double quotient) {
+  // What floating point took from a whole one.
+  constexpr double kSlack = 1e-6;
+  const double cut = std::floor(quotient * 1000 + kSlack) / 1000;
+  return std::isfinite(cut) ? cut : quotient;
+}
+
 /// A, n and what follows from them.
 struct Level {
   explicit Level(const Tally& tally)
@@ -77,7 +87,10 @@ Number AverageValueOf(const Level& level, const std::string& t) {
 }
 
 Number ValueOf(const Level& level, const std::string& t) {
-  if (level.n >= level.replicas) return {level.branch(), level.a, "A = " + Text(level.a)};
+  if (level.n >= level.replicas) {
+    const double value = CutToThousandth(level.a);
+    return {level.branch(), value, "A = " + Text(value)};
+  }
   const bool grows = level.times_n > level.wanted();
   const std::string why = std::string(grows ? ", since A*n > T*R: " : ", since A*n <= T*R: ") +
                           Text(level.a) + "*" + Text(level.n) + (grows ? " > " : " <= ") + t + "*" +
@@ -106,7 +119,7 @@ Number DemandNumber(const Tally& tally) {
     numbers += " + " + TargetText(tally) + "*" + Text(tally.lost);
   }
   if (by_ready) {
-    value /= tally.ready;
+    value = CutToThousandth(value / tally.ready);
     if (tally.lost > 0) {
       symbols = "(" + symbols + ")";
       numbers = "(" + numbers + ")";

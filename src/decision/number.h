@@ -13,6 +13,9 @@
 //   n < R, A <= T      A*n + T*(R-n)            T
 //   nothing to go by   T*R                      T
 //
+// Under Value an A of all replicas, and a sum by the Ready pods, are cut to a thousandth, as the
+// HPA cuts the mean of the pods' own metrics.
+//
 // A pod that loads carries no load yet: it counts as 0 on the way up and as T on the way down, so
 // it is neither paid for twice nor removed for being idle.
 #pragma once

@@ -60,6 +60,8 @@ TEST(NumberTest, EveryRowOfTheTable) {
        200,
        "A*n + T*(R-n) = 20*2 + 80*2 = 200"},
       {kValue, 3, {92, 92, 92}, Branch::kAllMeasured, 92, "A = 92"},
+      // Of 91.429, which is nearer, the HPA would make ceil(91.429 / 80 * 7) = 9.
+      {kValue, 7, {91, 91, 91, 91, 92, 92, 92}, Branch::kAllMeasured, 91.428, "A = 91.428"},
       {kValue,
        4,
        {92, 92, 92},
