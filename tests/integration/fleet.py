@@ -17,7 +17,7 @@ HUB_ADDRESSES = ("127.0.0.1", "127.0.0.2")
 GPUS_A_NODE = 4
 SCALER = "keda-gpu-scaler.keda.svc.cluster.local:6000"
 # Nothing is held: whatever a hub does not know right now shows at once, as UNAVAILABLE.
-STRICT = {"holdSeconds": 0, "minCoverage": 1}
+STRICT = {"holdSeconds": "0", "minCoverage": "1"}
 
 
 def new_node(name, folder):

@@ -9,10 +9,10 @@ import fleet_pb2
 import fleet_pb2_grpc
 import grpc
 import pytest
-from fleet import Workload, new_node
+from fleet import STRICT, Workload, new_node
 from fleet_processes import Hub, agent
 from google.protobuf.internal.decoder import _DecodeVarint32
-from harness import PATIENCE_S, Scaler, new_channel, run, wait_until
+from harness import PATIENCE_S, Scaler, new_channel, refusal, run, wait_until
 from kube_api import new_kube_api
 
 LEVEL = {"metricType": "gpu_utilization", "targetValue": "80"}
@@ -38,8 +38,8 @@ def api():
 def put_scaled_object(api, name):
     """With its Deployment of one replica."""
     api.put("Deployment", "default", name, spec={"replicas": 1})
-    workload = Workload("default", name, LEVEL)
-    api.put("ScaledObject", "default", name, spec={"triggers": [
+    workload = Workload("default", name, {**LEVEL, **STRICT})
+    api.put("ScaledObject", "default", name, spec={"pollingInterval": 1, "triggers": [
         {"type": "external", "metadata": workload.metadata}]})
     return workload
 
@@ -47,15 +47,17 @@ def put_scaled_object(api, name):
 def test_a_hub_without_kubernetes(nodes):
     """It answers for one node's GPUs; which of two nodes is meant nobody says."""
     with Hub("none") as hub:
-        hub.wait_unavailable("no agent", **LEVEL)
+        hub.wait_unavailable("no node has reported", **LEVEL)
         with agent(nodes[0], f"127.0.0.1:{hub.agent_port}"):
             hub.wait_value(13, **LEVEL)
             assert hub.value(**LEVEL, gpuIndex=1) == 11
             nodes[0].read(2, gpu_util=88)
             hub.wait_value(88, **LEVEL)
             with agent(nodes[1], f"127.0.0.1:{hub.agent_port}"):
-                text = hub.wait_unavailable("2 nodes report", **LEVEL)
-                assert "--kubeconfig" in text
+                text = wait_until(lambda: refusal(grpc.StatusCode.INVALID_ARGUMENT, hub.value,
+                                                  **LEVEL), "a refusal")
+                assert "needs node" in text
+                hub.wait_value(23, **LEVEL, scope="node", node="node-b")
         assert set(hub.debug("nodes")) == {"node-a", "node-b"}
         assert hub.logged("no Kubernetes is configured: "
                           "what is answered is a node's, not a workload's")
@@ -80,7 +82,7 @@ def test_standalone_with_kubernetes(nodes, api, tmp_path):
         stream = asked.open_stream(**workload.metadata)
         wait_until(lambda: stream.results() == [True], "active")
         node.read(1, gpu_util=0)
-        wait_until(lambda: stream.results() == [True, False], "idle")
+        wait_until(lambda: stream.results()[-1:] == [False], "idle")
         stream.call.cancel()
         assert scaler.gauge("workload_pods", devices="known") == 1
         assert scaler.gauge("kubelet_up") == scaler.gauge("kubernetes_up") == 1
