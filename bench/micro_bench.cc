@@ -2,14 +2,22 @@
 //
 // The steps of a call, of a sampling round and of a scrape, each on its own, on a node with eight
 // fake GPUs. FAKE_NVML_SCRIPT in the environment says what they show.
+//
+// Usage: micro_bench [--strict] [--benchmark_...]; with --strict the exit status is 1 where a goal
+// is missed.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <vector>
 
 #include "base/log.h"
+#include "bench/figures.h"
+#include "bench/vllm_page.h"
 #include "decision/node_decision.h"
+#include "engine/exposition_reader.h"
 #include "gpu/backends.h"
 #include "http/metrics_page.h"
 #include "sampling/sampler.h"
@@ -95,14 +103,89 @@ void MetricsPage(benchmark::State& state) {
 }
 BENCHMARK(MetricsPage)->Unit(benchmark::kMicrosecond);
 
+/// Takes all samples of a page and keeps one number.
+class SumOfSamples final : public engine::ExpositionVisitor {
+ public:
+  void OnFamily(std::string_view, engine::FamilyType) override {}
+  void OnSample(const engine::Sample& sample) override { sum += sample.value; }
+  void OnMalformed(std::string_view, size_t, const char*) override { malformed = true; }
+
+  double sum = 0;
+  bool malformed = false;
+};
+
+/// An engine's page as it comes from a socket, in pieces of 16 KiB.
+void EnginePage(benchmark::State& state) {
+  constexpr size_t kPiece = 16384;
+  const std::string page = VllmPage();
+  while (state.KeepRunning()) {
+    SumOfSamples visitor;
+    engine::ExpositionReader reader(engine::Format::kText, visitor);
+    bool ok = true;
+    for (size_t at = 0; at < page.size(); at += kPiece) {
+      ok = ok && reader.Feed(std::string_view(page).substr(at, kPiece)).ok();
+    }
+    if (!ok || !reader.Finish(engine::BodyEnd::kKnown).ok() || visitor.malformed) {
+      state.SkipWithError("the page was not read");
+      return;
+    }
+    benchmark::DoNotOptimize(visitor.sum);
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * page.size()));
+}
+BENCHMARK(EnginePage)->Unit(benchmark::kMicrosecond);
+
+constexpr double kLeastEnginePageBytesPerSecond = 200e6;
+
+/// The console's table, and the figures that have a goal.
+class Reporter final : public benchmark::ConsoleReporter {
+ public:
+  void ReportRuns(const std::vector<Run>& runs) override {
+    ConsoleReporter::ReportRuns(runs);
+    for (const Run& run : runs) {
+      if (run.benchmark_name() != "EnginePage" || run.error_occurred) continue;
+      const double rate = run.counters.at("bytes_per_second").value;
+      figures.push_back({"engine page, MB per second of CPU", Format("%.0f", rate / 1e6),
+                         "at least 200", rate >= kLeastEnginePageBytesPerSecond});
+    }
+  }
+
+  std::vector<Figure> figures;
+};
+
+/// Whether every goal is met; a goal whose benchmark failed is not.
+bool GoalsMet(const std::vector<Figure>& figures) {
+  bool met = !figures.empty();
+  for (const Figure& figure : figures) met = met && figure.met;
+  return met;
+}
+
+/// Takes --strict out of the arguments, which google-benchmark does not know.
+bool TakeStrict(int& argc, char** argv) {
+  int kept = 0;
+  bool strict = false;
+  for (int i = 0; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--strict") == 0) {
+      strict = true;
+    } else {
+      argv[kept++] = argv[i];
+    }
+  }
+  argc = kept;
+  return strict;
+}
+
 }  // namespace
 }  // namespace kgs::bench
 
 int main(int argc, char** argv) {
   kgs::base::ConfigureLog(kgs::base::LogLevel::kWarn, kgs::base::LogFormat::kText);
+  const bool strict = kgs::bench::TakeStrict(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
+  kgs::bench::Reporter reporter;
+  benchmark::RunSpecifiedBenchmarks(&reporter);
   benchmark::Shutdown();
-  return 0;
+  std::fputs(kgs::bench::FigureTable("Single steps", "measured", reporter.figures).c_str(), stdout);
+  return strict && !kgs::bench::GoalsMet(reporter.figures) ? 1 : 0;
 }
