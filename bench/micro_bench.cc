@@ -17,7 +17,10 @@
 #include "bench/figures.h"
 #include "bench/vllm_page.h"
 #include "decision/node_decision.h"
+#include "engine/dialects.h"
+#include "engine/engine_rates.h"
 #include "engine/exposition_reader.h"
+#include "engine/page_reading.h"
 #include "gpu/backends.h"
 #include "http/metrics_page.h"
 #include "sampling/sampler.h"
@@ -135,6 +138,26 @@ void EnginePage(benchmark::State& state) {
 }
 BENCHMARK(EnginePage)->Unit(benchmark::kMicrosecond);
 
+/// The same page, for all that the preset of vLLM reads of it.
+void EngineSignals(benchmark::State& state) {
+  const std::string page = VllmPage();
+  const engine::PageQuery query(engine::AllSignals(*engine::FindDialect("vllm")));
+  while (state.KeepRunning()) {
+    engine::PageReader reader(query, engine::Format::kText, 0);
+    if (!reader.Feed(page).ok()) {
+      state.SkipWithError("the page was not read");
+      return;
+    }
+    const auto reading = reader.Finish(engine::BodyEnd::kKnown, base::SteadyTime{});
+    if (!reading.ok() || !engine::EngineValues(query, nullptr, *reading)[0].has_value()) {
+      state.SkipWithError("there is no value");
+      return;
+    }
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * page.size()));
+}
+BENCHMARK(EngineSignals)->Unit(benchmark::kMicrosecond);
+
 constexpr double kLeastEnginePageBytesPerSecond = 200e6;
 
 /// The console's table, and the figures that have a goal.
@@ -143,9 +166,11 @@ class Reporter final : public benchmark::ConsoleReporter {
   void ReportRuns(const std::vector<Run>& runs) override {
     ConsoleReporter::ReportRuns(runs);
     for (const Run& run : runs) {
-      if (run.benchmark_name() != "EnginePage" || run.error_occurred) continue;
-      const double rate = run.counters.at("bytes_per_second").value;
-      figures.push_back({"engine page, MB per second of CPU", Format("%.0f", rate / 1e6),
+      if (!run.benchmark_name().starts_with("Engine")) continue;
+      const auto found = run.counters.find("bytes_per_second");
+      // A benchmark that failed has no rate, and misses its goal.
+      const double rate = found == run.counters.end() ? 0 : found->second.value;
+      figures.push_back({run.benchmark_name() + ", MB/s of one core", Format("%.0f", rate / 1e6),
                          "at least 200", rate >= kLeastEnginePageBytesPerSecond});
     }
   }
@@ -153,7 +178,7 @@ class Reporter final : public benchmark::ConsoleReporter {
   std::vector<Figure> figures;
 };
 
-/// Whether every goal is met; a goal whose benchmark failed is not.
+/// Whether every goal is met, and there is one.
 bool GoalsMet(const std::vector<Figure>& figures) {
   bool met = !figures.empty();
   for (const Figure& figure : figures) met = met && figure.met;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Signals in words, for messages and documents.
+#pragma once
+
+#include <string>
+
+#include "engine/signal.h"
+
+namespace kgs::engine {
+
+/// a{b="c"}, as a page would write it.
+std::string SeriesText(const SeriesName& name);
+
+/// Every name that a term may have: "a or b".
+std::string NamesText(const Term& term);
+
+/// What a signal is computed from: "a or b, plus c", "p95 of a", "a over b", "a, largest".
+std::string SignalText(const Signal& signal);
+
+/// "error", "0", "hold".
+std::string WhenAbsentText(WhenAbsent absent);
+
+}  // namespace kgs::engine
