@@ -16,6 +16,7 @@
 #include "app/stop_request.h"
 #include "base/log.h"
 #include "cli/ask.h"
+#include "cli/engine.h"
 
 namespace kgs::app {
 
@@ -46,6 +47,9 @@ int RunRole(const Options& options) {
 int Main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "ask") {
     return cli::Ask(std::vector<std::string>(argv + 2, argv + argc));
+  }
+  if (argc > 1 && std::string_view(argv[1]) == "engine") {
+    return cli::Engine(std::vector<std::string>(argv + 2, argv + argc));
   }
   const Role role = RoleOf(argc, argv);
   std::vector<const char*> arguments(argv, argv + argc);

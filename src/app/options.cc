@@ -161,7 +161,8 @@ ParsedOptions ParseOptions(Role role, int argc, const char* const* argv,
   CLI::App cli(Description(role), command);
   cli.footer(
       "Roles: keda-gpu-scaler (standalone), keda-gpu-scaler agent, keda-gpu-scaler hub.\n"
-      "Another command: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...], see ask --help.");
+      "Other commands: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...], see ask --help;\n"
+      "keda-gpu-scaler engine FILE, see engine --help.");
   cli.allow_extras();
   cli.set_version_flag("--version", "keda-gpu-scaler " + std::string(base::Version()));
   std::map<std::string, std::string> given;
