@@ -32,8 +32,10 @@ absl::Status AnsweringSide::PrepareKubernetes() {
   const auto problem = [this](model::ObjectKind kind, const std::string& object_namespace) {
     return kubernetes_->cluster().ProblemOf(kind, object_namespace);
   };
-  triggers_ = std::make_unique<scaler::TriggerWatch>(kubernetes_->store(), problem, fleet_,
-                                                     options_.unknown_metadata, clock_);
+  triggers_ = std::make_unique<scaler::TriggerWatch>(
+      scaler::TriggerWatch::Sources{kubernetes_->store(), problem, fleet_,
+                                    neighbours_.gathers_nodes},
+      options_.unknown_metadata, clock_);
   debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);
   answers_ = std::make_unique<scaler::WorkloadAnswers>(
       scaler::WorkloadAnswers::Sources{kubernetes_->store(), fleet_, *triggers_, problem,
@@ -46,7 +48,8 @@ absl::Status AnsweringSide::Prepare() {
   if (KubernetesSide::IsConfigured(options_)) {
     if (absl::Status status = PrepareKubernetes(); !status.ok()) return status;
   } else {
-    answers_ = std::make_unique<scaler::NodeAnswers>(neighbours_.nodes, clock_);
+    answers_ =
+        std::make_unique<scaler::NodeAnswers>(neighbours_.nodes, neighbours_.gathers_nodes, clock_);
   }
   scaler::ServiceOptions service;
   service.unknown_keys = options_.unknown_metadata;
@@ -152,7 +155,7 @@ std::vector<http::TriggerMetrics> AnsweringSide::TriggerMetrics() const {
     }
     if (!state.now) continue;
     const decision::Decision& now = *state.now;
-    if (now.value.ok()) trigger.value = *now.value;
+    if (now.value.ok() && !now.value_hidden) trigger.value = *now.value;
     if (now.active.ok()) trigger.active = *now.active;
     if (now.replicas) trigger.replicas = *now.replicas;
     trigger.coverage = now.coverage;
@@ -161,7 +164,9 @@ std::vector<http::TriggerMetrics> AnsweringSide::TriggerMetrics() const {
 }
 
 std::string AnsweringSide::DecisionsJson() const {
-  return scaler::DecisionsJson(triggers_->Histories("", ""), scaler::Moment::Now());
+  bool cut = false;
+  const auto histories = triggers_->Histories("", "", scaler::kMostHistories, &cut);
+  return scaler::DecisionsJson(histories, cut, scaler::Moment::Now());
 }
 
 http::DebugInput AnsweringSide::Debug() const {

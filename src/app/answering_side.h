@@ -41,6 +41,8 @@ class AnsweringSide {
     fleet::UnlistedPods::ListPods list_pods;
     /// What agents are to report at once has changed. May be null.
     std::function<void(fleet::Interest)> on_interest;
+    /// Nodes report to this process, and it has not heard of all of them at once.
+    bool gathers_nodes = false;
   };
 
   AnsweringSide(const Options& options, const base::Clock& clock, const fleet::Store& fleet,

@@ -28,6 +28,9 @@ std::string UnknownText(const Replica& replica) {
       return replica.unit.name + " is loading";
     case Standing::kLost:
       return replica.unit.name + " has lost its data";
+    case Standing::kMeasured:
+      if (!replica.ready) return replica.unit.name + " is not Ready, and may be starting again";
+      return replica.unit.name + " is not known to be idle";
     default:
       return replica.unit.name + " is not known to be idle";
   }

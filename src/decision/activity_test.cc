@@ -114,6 +114,19 @@ TEST_F(ActivityTest, ALostPodKeepsItUp) {
   EXPECT_FALSE(Active());
 }
 
+TEST_F(ActivityTest, APodThatIsNotReadyAnyMoreMayBeStartingAgain) {
+  spec_.startup = 300s;
+  SetPods({{0}});
+  Watch(70s);
+  EXPECT_FALSE(*Now().active);
+  NotReady(0);
+  Watch(299s);
+  EXPECT_TRUE(*Now().active);
+  EXPECT_EQ(Now().active_why, "pod default/web-0 is not Ready, and may be starting again");
+  Watch(70s);
+  EXPECT_FALSE(*Now().active) << "no start takes that long";
+}
+
 TEST_F(ActivityTest, AGapInWatchingIsNotTakenForIdleness) {
   SetPods({{0}});
   Watch(100s);

@@ -54,15 +54,21 @@ Tally TallyOf(const Question& question, const Sight& sight, const Decision& deci
     if (replica.standing != Standing::kMeasured || (ready_only && !replica.ready)) continue;
     // In a formula a number that holds means nothing: there it stays what it is.
     const bool holds = replica.preallocated && !question.view.object->modifiers;
+    tally.held |= holds && IsDemand(spec);
     tally.values.push_back(holds ? spec.target : *replica.reading.value);
   }
   return tally;
 }
 
-/// Whether a number can be given while too few readings are fresh: for holdSeconds after they were.
+/// Whether a number can be given while too few readings are fresh: for holdSeconds after the last
+/// fresh one, or, where there was none just before (a pod has become Ready and is not read yet),
+/// since they are missing.
 bool HoldsBlind(const trigger::TriggerSpec& spec, const History& history, SteadyTime now) {
-  const SteadyTime since =
-      std::max(*history.watching_since, history.last_sighted.value_or(*history.watching_since));
+  SteadyTime since = *history.blind_since;
+  if (history.last_sighted && since - *history.last_sighted < kLongestGap) {
+    since = *history.last_sighted;
+  }
+  since = std::max(*history.watching_since, since);
   return spec.hold.count() > 0 && now - since <= spec.hold;
 }
 
@@ -183,6 +189,16 @@ Decision DecideNumberAndActivity(const Question& question, History& history) {
   return decision;
 }
 
+/// Where the target came from the environment, nothing that tells it may be shown.
+void HideTarget(const trigger::TriggerSpec& spec, Decision& decision) {
+  if (!spec.target_hidden || !decision.value.ok()) return;
+  const bool plain = decision.branch == Branch::kAllMeasured ||
+                     decision.branch == Branch::kDemand || decision.branch == Branch::kNoReplicas;
+  if (plain && decision.preallocated == 0) return;
+  decision.value_hidden = true;
+  decision.formula = "not shown, since the target comes from the environment";
+}
+
 }  // namespace
 
 void Observe(History& history, const trigger::TriggerSpec& spec, const model::WorkloadView& view,
@@ -192,6 +208,7 @@ void Observe(History& history, const trigger::TriggerSpec& spec, const model::Wo
 
 Decision ObserveAndDecide(const Question& question, History& history) {
   Decision decision = DecideNumberAndActivity(question, history);
+  HideTarget(question.spec, decision);
   if (question.spec.always_active && decision.branch != Branch::kInvalid) {
     decision.active = true;
     decision.active_why = "the profile is always active";

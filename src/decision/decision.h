@@ -50,6 +50,8 @@ struct Decision {
   Branch branch = Branch::kNoReplicas;
   /// With its numbers; empty for an error.
   std::string formula;
+  /// The value tells a target that came from the environment: for KEDA alone.
+  bool value_hidden = false;
   /// Why it is active, or is not; empty for an error.
   std::string active_why;
   /// What the HPA makes of the number; kNone for a ScaledJob.
@@ -67,8 +69,9 @@ struct Decision {
   int ready = 0;
   /// Replicas whose memory is preallocated: they count as the target.
   int preallocated = 0;
-  /// The share of the replicas that should have a fresh value which have one.
-  double coverage = 0;
+  /// The share of the replicas that should have a fresh value which have one; nothing where the
+  /// replicas were not looked at.
+  std::optional<double> coverage;
   /// Of the readings that count.
   std::optional<base::Duration> oldest_reading_age;
   /// The first kMostInputs by name.

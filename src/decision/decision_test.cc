@@ -206,7 +206,7 @@ TEST_F(DecisionTest, APodThatIsNeverReadyCountsInTheCoverageWhenItIsOverdue) {
   Watch(1s);
   const Decision decision = Now();
   EXPECT_EQ(decision.overdue, 2);
-  EXPECT_NEAR(decision.coverage, 1.0 / 3, 1e-9);
+  EXPECT_NEAR(decision.coverage.value(), 1.0 / 3, 1e-9);
   EXPECT_EQ(decision.branch, Branch::kBlindHeld);
 }
 
@@ -361,9 +361,50 @@ TEST_F(DecisionTest, SecretNumbersAreNotWrittenDown) {
   spec_.activation_threshold = 33;
   SetPods({{92}, {92}});
   SetReplicas(3);
-  const Decision decision = Now();
-  EXPECT_EQ(decision.formula, "max(A*n, T*R) = max(92*2, T*3) = 231");
+  Decision decision = Now();
+  EXPECT_EQ(*decision.value, 231);
+  EXPECT_TRUE(decision.value_hidden) << "by R it is the target";
+  EXPECT_THAT(decision.formula, AllOf(Not(HasSubstr("231")), Not(HasSubstr("77"))));
   EXPECT_EQ(decision.active_why, "pod default/web-0 at 92 is above the threshold");
+  SetReplicas(2);
+  decision = Now();
+  EXPECT_FALSE(decision.value_hidden);
+  EXPECT_EQ(decision.formula, "A*n = 92*2 = 184");
+}
+
+TEST_F(DecisionTest, ARolloutDoesNotHideALostPod) {
+  SetPods({{50}, {50}, {50}, {50}});
+  SetReplicas(3);
+  Watch(5s);
+  EXPECT_EQ(*Now().value, 200);
+  Lose(3);
+  const Decision decision = Now();
+  EXPECT_EQ(*decision.value, 230) << "three replicas still";
+  EXPECT_EQ(decision.branch, Branch::kMissingUnderTarget);
+}
+
+TEST_F(DecisionTest, APodThatIsReadyBeforeItsFirstReadingIsHeld) {
+  SetPods({{92}});
+  NotReady(0);
+  Lose(0);
+  Watch(120s);
+  EXPECT_EQ(Now().branch, Branch::kAllLoading);
+  ChangePod(0, [](model::Pod& pod) { pod.ready = true; });
+  Watch(1s);
+  EXPECT_EQ(Now().branch, Branch::kBlindHeld) << Now().value.status();
+  Watch(31s);
+  EXPECT_EQ(Now().branch, Branch::kBlind);
+}
+
+TEST_F(DecisionTest, PreallocatedDemandHoldsBesidePodsThatLoad) {
+  Ask(MetricId::kMemoryUsedMib, 40000);
+  SetPods({{70000}, {70000}, {70000}, {0}});
+  for (int i = 0; i < 3; ++i) SetReading(i, MetricId::kMemoryUsedPercent, 90);
+  NotReady(3);
+  Watch(90s);
+  const Decision decision = Now();
+  EXPECT_EQ(decision.preallocated, 3);
+  EXPECT_EQ(*decision.value, 4 * 40000.0) << "the one that loads is not removed";
 }
 
 }  // namespace

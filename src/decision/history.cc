@@ -29,6 +29,10 @@ void BecomeReady(PodHistory& history, const Pod& pod, SteadyTime now) {
 
 void Restart(History& history, const trigger::TriggerSpec& spec, const std::string& object_uid) {
   const bool same_object = history.object_uid == object_uid;
+  const trigger::TriggerSpec& before = history.spec;
+  const bool same_reading =
+      before.metric == spec.metric && before.aggregation == spec.aggregation &&
+      before.gpu_index == spec.gpu_index && before.replica_label == spec.replica_label;
   std::map<std::string, PodHistory> pods = std::move(history.pods);
   history = History{};
   history.spec = spec;
@@ -41,6 +45,10 @@ void Restart(History& history, const trigger::TriggerSpec& spec, const std::stri
     kept.once_ready = pod.once_ready;
     kept.ready_since = pod.ready_since;
     kept.ready_changed_unix_seconds = pod.ready_changed_unix_seconds;
+    kept.unready_since = pod.unready_since;
+    if (!same_reading) continue;
+    kept.least_memory = pod.least_memory;
+    kept.most_memory = pod.most_memory;
   }
 }
 
@@ -74,10 +82,13 @@ PodHistory& ObservePod(History& history, const Pod& pod, SteadyTime now) {
   known.last_seen = now;
   if (!pod.ready) {
     known.once_ready |= WasReadyBefore(pod);
+    if (known.once_ready && !known.unready_since) known.unready_since = now;
     // It must become Ready again.
     known.ready_since.reset();
-  } else if (!known.ready_since ||
-             known.ready_changed_unix_seconds != pod.ready_changed_unix_seconds) {
+    return known;
+  }
+  known.unready_since.reset();
+  if (!known.ready_since || known.ready_changed_unix_seconds != pod.ready_changed_unix_seconds) {
     BecomeReady(known, pod, now);
   }
   return known;

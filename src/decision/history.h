@@ -22,6 +22,8 @@ struct PodHistory {
   base::SteadyTime last_seen;
   /// It has been Ready at some time since it started.
   bool once_ready = false;
+  /// Since when it has been seen not Ready, having been Ready before.
+  std::optional<base::SteadyTime> unready_since;
   /// When it was seen to become Ready, the last time.
   std::optional<base::SteadyTime> ready_since;
   /// Condition Ready's lastTransitionTime then.
@@ -46,6 +48,8 @@ struct History {
   std::optional<base::SteadyTime> last_observed;
   /// The newest reading while enough of them were fresh.
   std::optional<base::SteadyTime> last_sighted;
+  /// Since when too few readings have been fresh; nothing while enough are.
+  std::optional<base::SteadyTime> blind_since;
   /// Since when fewer replicas have been there than are wanted.
   std::optional<base::SteadyTime> short_since;
   /// By uid; of the pods that count.
@@ -68,7 +72,7 @@ base::Duration ActivityWindow(const model::ScaledObject& object);
 bool OnPlateau(const PodHistory& pod);
 
 /// Begins anew where \p spec or the object is another than before, and notes a gap. What is known
-/// of the pods' readiness stays, since it does not depend on the question.
+/// of the pods' readiness and memory stays, since it does not depend on the question.
 void BeginObservation(History& history, const trigger::TriggerSpec& spec,
                       const model::WorkloadView& view, base::SteadyTime now);
 

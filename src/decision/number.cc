@@ -42,7 +42,11 @@ double CutToThousandth(double quotient) {
 /// A, n and what follows from them.
 struct Level {
   explicit Level(const Tally& tally)
-      : n(static_cast<int>(tally.values.size())), replicas(tally.replicas), target(tally.target) {
+      : n(static_cast<int>(tally.values.size())),
+        replicas(tally.replicas),
+        missing(std::max(tally.replicas, n + tally.lost) - n),
+        ready(tally.ready),
+        target(tally.target) {
     if (tally.aggregation == trigger::PodAggregation::kMax) {
       a = *std::max_element(tally.values.begin(), tally.values.end());
       times_n = a * n;
@@ -54,12 +58,15 @@ struct Level {
   }
   double wanted() const { return target * replicas; }
   Branch branch() const {
-    if (n >= replicas) return Branch::kAllMeasured;
+    if (missing == 0) return Branch::kAllMeasured;
     return a > target ? Branch::kMissingAboveTarget : Branch::kMissingUnderTarget;
   }
 
   const int n;
   const int replicas;
+  /// Replicas that are wanted, or are there, without a value.
+  const int missing;
+  const int ready;
   const double target;
   double a;
   double times_n;
@@ -75,11 +82,20 @@ Number AverageValueOf(const Level& level, const std::string& t) {
                   ") = " + Text(value)};
     }
     case Branch::kMissingUnderTarget: {
-      const int missing = level.replicas - level.n;
-      const double value = level.times_n + level.target * missing;
-      return {
-          level.branch(), value,
-          "A*n + T*(R-n) = " + a_times_n + " + " + t + "*" + Text(missing) + " = " + Text(value)};
+      const int wanted = level.replicas - level.n;
+      if (wanted > 0) {
+        const double value = level.times_n + level.target * wanted;
+        return {
+            level.branch(), value,
+            "A*n + T*(R-n) = " + a_times_n + " + " + t + "*" + Text(wanted) + " = " + Text(value)};
+      }
+      // All that are wanted are measured, and others are lost: those are not to be paid for.
+      const double held = level.times_n + level.target * level.missing;
+      const double value = std::max(level.times_n, std::min(held, level.wanted()));
+      return {level.branch(), value,
+              "max(A*n, min(A*n + T*lost, T*R)) = max(" + a_times_n + ", min(" + a_times_n + " + " +
+                  t + "*" + Text(level.missing) + ", " + t + "*" + Text(level.replicas) +
+                  ")) = " + Text(value)};
     }
     default:
       return {level.branch(), level.times_n, "A*n = " + a_times_n + " = " + Text(level.times_n)};
@@ -87,7 +103,8 @@ Number AverageValueOf(const Level& level, const std::string& t) {
 }
 
 Number ValueOf(const Level& level, const std::string& t) {
-  if (level.n >= level.replicas) {
+  const bool by_ready = level.ready > level.n;
+  if (level.missing == 0 && !by_ready) {
     const double value = CutToThousandth(level.a);
     return {level.branch(), value, "A = " + Text(value)};
   }
@@ -95,6 +112,12 @@ Number ValueOf(const Level& level, const std::string& t) {
   const std::string why = std::string(grows ? ", since A*n > T*R: " : ", since A*n <= T*R: ") +
                           Text(level.a) + "*" + Text(level.n) + (grows ? " > " : " <= ") + t + "*" +
                           Text(level.replicas);
+  if (grows && by_ready) {
+    const double value = std::max(level.target, CutToThousandth(level.times_n / level.ready));
+    return {level.branch(), value,
+            "max(T, A*n/ready) = max(" + t + ", " + Text(level.a) + "*" + Text(level.n) + "/" +
+                Text(level.ready) + ") = " + Text(value) + why};
+  }
   if (grows) return {level.branch(), level.a, "A = " + Text(level.a) + why};
   return {level.branch(), level.target, "T = " + t + why};
 }
@@ -111,16 +134,18 @@ Number DemandNumber(const Tally& tally) {
   const bool by_ready = tally.type == HpaMetricType::kValue;
   if (by_ready && tally.ready == 0) return HoldNumber(tally, Branch::kNoneReady);
   const double sum = Sum(tally.values);
-  double value = sum + tally.target * tally.lost;
+  const int there = static_cast<int>(tally.values.size());
+  const int held = tally.held ? std::max(tally.lost, tally.replicas - there) : tally.lost;
+  double value = sum + tally.target * held;
   std::string symbols = "U";
   std::string numbers = Text(sum);
-  if (tally.lost > 0) {
-    symbols += " + T*lost";
-    numbers += " + " + TargetText(tally) + "*" + Text(tally.lost);
+  if (held > 0) {
+    symbols += tally.held ? " + T*(R-n)" : " + T*lost";
+    numbers += " + " + TargetText(tally) + "*" + Text(held);
   }
   if (by_ready) {
     value = CutToThousandth(value / tally.ready);
-    if (tally.lost > 0) {
+    if (held > 0) {
       symbols = "(" + symbols + ")";
       numbers = "(" + numbers + ")";
     }

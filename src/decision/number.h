@@ -13,6 +13,10 @@
 //   n < R, A <= T      A*n + T*(R-n)            T
 //   nothing to go by   T*R                      T
 //
+// A lost pod beside R measured ones (during a rollout) is missing as well: where A <= T the number
+// is held up to T*R. Where the HPA sees more Ready pods than are measured (draining, lost), it
+// would multiply A by them too: then Value is A*n/ready where A*n > T*R, and never under T.
+//
 // Under Value an A of all replicas, and a sum by the Ready pods, are cut to a thousandth, as the
 // HPA cuts the mean of the pods' own metrics.
 //
@@ -44,6 +48,9 @@ struct Tally {
   std::vector<double> values;
   /// Replicas that have been Ready and have lost their data.
   int lost = 0;
+  /// Of the values of a demand some are held memory: what they stand in for is not known, so that
+  /// replicas which are missing must not count as 0 beside them.
+  bool held = false;
   /// Pods that the HPA counts as Ready.
   int ready = 0;
 };

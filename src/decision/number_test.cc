@@ -89,6 +89,34 @@ TEST(NumberTest, EveryRowOfTheTable) {
   }
 }
 
+TEST(NumberTest, LostPodsBesideAllThatAreWantedHold) {
+  Tally tally = TallyOf(kAverage, 3, {50, 50, 50});
+  tally.lost = 1;
+  EXPECT_EQ(LevelNumber(tally).formula,
+            "max(A*n, min(A*n + T*lost, T*R)) = max(50*3, min(50*3 + 80*1, 80*3)) = 230");
+  tally.values = {79, 79, 79};
+  EXPECT_EQ(LevelNumber(tally).value, 240) << "never above R for them";
+  tally.values = {70, 70, 70, 70};
+  EXPECT_EQ(LevelNumber(tally).value, 280) << "what is measured counts in full";
+  tally.values = {92, 92, 92};
+  EXPECT_EQ(LevelNumber(tally).value, 276);
+  tally.type = kValue;
+  EXPECT_EQ(LevelNumber(tally).value, 92);
+  tally.values = {50, 50, 50};
+  EXPECT_EQ(LevelNumber(tally).value, 80);
+}
+
+TEST(NumberTest, ValueIsNotPaidForByReadyPodsThatAreNotMeasured) {
+  // Three of six that are Ready drain. 92 would make the HPA ask for ceil(92 / 80 * 6) = 7.
+  Tally tally = TallyOf(kValue, 3, {92, 92, 92});
+  tally.ready = 6;
+  EXPECT_EQ(LevelNumber(tally).value, 80) << "within the tolerance of nothing: held";
+  tally.values = {200, 200, 200};
+  EXPECT_EQ(LevelNumber(tally).value, 100) << "ceil(100 / 80 * 6) = 8 = ceil(600 / 80)";
+  tally.values = {40, 40, 40};
+  EXPECT_EQ(LevelNumber(tally).value, 80) << "never removed for what drains";
+}
+
 TEST(NumberTest, TheLargestStandsForAllWherePodAggregationIsMax) {
   Tally tally = TallyOf(kAverage, 4, {100, 20});
   tally.aggregation = trigger::PodAggregation::kMax;

@@ -148,7 +148,7 @@ std::string Text(const Decision& decision) {
                           decision.lost, decision.ready, decision.preallocated}) {
     text += " " + std::to_string(count);
   }
-  text += " " + std::to_string(decision.coverage);
+  text += " " + std::to_string(decision.coverage.value_or(-1));
   for (const Input& input : decision.inputs) {
     text += "\n" + input.name + " " + std::string(input.standing) + " " +
             std::to_string(input.value.value_or(-1)) + " " + input.why;

@@ -16,6 +16,10 @@ bool SameAnswer(const Decision& a, const Decision& b) {
   return a.branch == b.branch && a.value == b.value && a.active == b.active;
 }
 
+void Records::AddIfOther(const Decision& decision, base::SteadyTime now) {
+  if (records_.empty() || !SameCase(records_.back().decision, decision)) Add(decision, now);
+}
+
 void Records::Add(Decision decision, base::SteadyTime now) {
   if (!records_.empty()) {
     Record& last = records_.back();

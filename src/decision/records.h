@@ -25,17 +25,20 @@ bool SameAnswer(const Decision& a, const Decision& b);
 
 class Records {
  public:
-  /// An answer that is the same as the last one, or of the same branch and activity within
-  /// kOneMoment of its first, takes its place: a stream is looked at many times a second and must
-  /// not push out what was before.
+  /// An answer that is the same as the last one takes its place, and so does one of the same branch
+  /// and activity within kOneMoment of its first: whoever asks many times a second must not push
+  /// out what was before.
   void Add(Decision decision, base::SteadyTime now);
+  /// Only where it is of another branch or activity than the last: for what is looked at many times
+  /// a second without being told to anybody.
+  void AddIfOther(const Decision& decision, base::SteadyTime now);
 
   /// The oldest first.
   const std::deque<Record>& all() const { return records_; }
 
   static constexpr size_t kMost = 20;
   /// Of all but the newest so many inputs stay.
-  static constexpr size_t kMostOldInputs = 16;
+  static constexpr size_t kMostOldInputs = 8;
   static constexpr base::Duration kOneMoment = std::chrono::seconds(1);
 
  private:

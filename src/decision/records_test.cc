@@ -52,6 +52,18 @@ TEST(RecordsTest, WhatIsAskedManyTimesASecondTakesOneRecordASecond) {
   EXPECT_EQ(records.all().size(), 4u) << "a change is never hidden";
 }
 
+TEST(RecordsTest, WhatIsOnlyLookedAtIsKeptWhereTheCaseIsAnother) {
+  Records records;
+  records.AddIfOther(Answer(276), At(0s));
+  records.AddIfOther(Answer(200), At(10s));
+  ASSERT_EQ(records.all().size(), 1u);
+  EXPECT_EQ(*records.all()[0].decision.value, 276) << "it was told to nobody";
+  Decision idle = Answer(0);
+  idle.active = false;
+  records.AddIfOther(idle, At(20s));
+  EXPECT_EQ(records.all().size(), 2u);
+}
+
 TEST(RecordsTest, TheLastTwentyStayAndOnlyTheNewestHasAllItsInputs) {
   Records records;
   for (int i = 0; i < 30; ++i) {

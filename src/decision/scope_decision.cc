@@ -43,6 +43,13 @@ absl::StatusOr<std::vector<const NodeView*>> SelectNodes(const ScopeQuestion& qu
                                       "scope \"node\" needs node: the GPUs of more than one node "
                                       "are known");
   }
+  // Where the node is named no other is missed.
+  if (question.spec.node.empty() && question.listening && *question.listening < kGathering) {
+    return absl::UnavailableError(Who(question) +
+                                  "not all nodes may have reported yet: this "
+                                  "scaler has listened for less than " +
+                                  base::FormatDuration(kGathering));
+  }
   if (!selected.empty()) return selected;
   if (question.spec.node.empty()) {
     return absl::UnavailableError(Who(question) + "no node has reported its GPUs");

@@ -34,7 +34,13 @@ struct ScopeQuestion {
   /// Every node that is known.
   const std::vector<NodeView>& nodes;
   base::SteadyTime now;
+  /// For how long this process has let nodes report; nothing where it reads its only node itself.
+  std::optional<base::Duration> listening = std::nullopt;
 };
+
+/// A process that has listened for less than this may not have heard of every node: agents come
+/// back after a break with a back-off, and look for new hubs every so often.
+inline constexpr base::Duration kGathering = std::chrono::seconds(30);
 
 /// The scope that \p spec means: what it says, else workload where access to Kubernetes is
 /// configured, else node. INVALID_ARGUMENT for a workload without Kubernetes.
@@ -46,8 +52,9 @@ absl::StatusOr<trigger::Scope> EffectiveScope(const trigger::TriggerSpec& spec,
 /// since the HPA divides by it; where R is not known, the aggregate goes out as it is, with a
 /// warning. Active means that the aggregate is above the threshold now.
 ///
-/// UNAVAILABLE where a node that is meant cannot be read: an aggregate without it could read as
-/// falling load. INVALID_ARGUMENT in scope node without a name among several nodes.
+/// UNAVAILABLE where a node that is meant cannot be read, or may not have reported yet
+/// (kGathering): an aggregate without it could read as falling load. INVALID_ARGUMENT in scope node
+/// without a name among several nodes.
 Decision DecideScope(const ScopeQuestion& question);
 
 }  // namespace kgs::decision

@@ -123,6 +123,22 @@ TEST_F(ScopeDecisionTest, TheClusterIsAllNodes) {
   EXPECT_EQ(Now().lost, 1);
 }
 
+TEST_F(ScopeDecisionTest, NodesThatMayNotHaveReportedYetAreMissed) {
+  AddNode("a", {92});
+  SetReplicas(1);
+  for (const Scope scope : {Scope::kCluster, Scope::kNode}) {
+    ScopeQuestion question{spec_, scope, type_, &*workload_, nodes_, kNow};
+    question.listening = 29s;
+    EXPECT_TRUE(absl::IsUnavailable(DecideScope(question).value.status()));
+    question.listening = 30s;
+    EXPECT_EQ(*DecideScope(question).value, 92);
+  }
+  spec_.node = "a";
+  ScopeQuestion named{spec_, Scope::kNode, type_, &*workload_, nodes_, kNow};
+  named.listening = 0s;
+  EXPECT_EQ(*DecideScope(named).value, 92) << "no other is meant";
+}
+
 TEST_F(ScopeDecisionTest, ActiveIsTheReadingOfTheMoment) {
   AddNode("a", {10});
   SetReplicas(3);

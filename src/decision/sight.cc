@@ -47,6 +47,14 @@ void JudgeLoad(const trigger::TriggerSpec& spec, Replica& replica) {
   if (replica.standing == Standing::kLoading) replica.unknown = true;
 }
 
+/// A pod that was Ready and is not any more may be loading anew, its container replaced: that it
+/// shows no load says nothing for as long as a start may take.
+bool IsStartingAgain(const PodHistories& pods, base::Duration startup, SteadyTime now) {
+  return std::any_of(pods.begin(), pods.end(), [&](const PodHistory* pod) {
+    return pod->unready_since && now - *pod->unready_since <= startup;
+  });
+}
+
 void NoteLoad(Replica& replica, const PodHistories& pods, SteadyTime now) {
   const bool idle = !replica.above && !replica.unknown;
   for (PodHistory* pod : pods) {
@@ -71,20 +79,23 @@ Replica LookAt(History& history, const trigger::TriggerSpec& spec, Unit unit, St
   PodHistories pods;
   bool once_ready = true;
   bool plateau = true;
-  SteadyTime first_seen = now;
+  // The unit is as young as the last of its pods: one that was replaced has to load.
+  std::optional<SteadyTime> first_seen;
   for (const model::PodView* pod : unit.pods) {
     PodHistory& known = ObservePod(history, *pod->pod, now);
     pods.push_back(&known);
     once_ready &= known.once_ready;
-    first_seen = std::min(first_seen, known.first_seen);
+    first_seen = std::max(first_seen.value_or(known.first_seen), known.first_seen);
   }
   replica.unit = std::move(unit);
-  replica.standing = StandingOf(replica.reading, once_ready, now - first_seen, spec.startup);
+  replica.standing =
+      StandingOf(replica.reading, once_ready, now - first_seen.value_or(now), spec.startup);
   NoteMemory(replica.reading, pods, now);
   for (const PodHistory* pod : pods) plateau &= OnPlateau(*pod);
   replica.preallocated =
       plateau && replica.reading.value.has_value() && catalogue::MetricOf(spec.metric).held_memory;
   JudgeLoad(spec, replica);
+  if (IsStartingAgain(pods, spec.startup, now)) replica.unknown = true;
   NoteLoad(replica, pods, now);
   return replica;
 }
@@ -108,7 +119,10 @@ void Count(const Replica& replica, Sight& sight) {
 
 void NoteWorkload(const Sight& sight, const model::WorkloadView& view,
                   const trigger::TriggerSpec& spec, SteadyTime now, History& history) {
-  if (!sight.blind(spec.min_coverage)) {
+  if (sight.blind(spec.min_coverage)) {
+    if (!history.blind_since) history.blind_since = now;
+  } else {
+    history.blind_since.reset();
     for (const Replica& replica : sight.replicas) {
       if (replica.standing != Standing::kMeasured) continue;
       history.last_sighted =

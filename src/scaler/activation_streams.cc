@@ -151,7 +151,7 @@ std::optional<grpc::Status> ActivationStreams::Ending(const absl::Status& status
 }
 
 SteadyTime ActivationStreams::Advance(Activity& activity, SteadyTime now) {
-  const auto active = answers_.Active(activity.trigger.AsQuestion());
+  const auto active = answers_.ActiveForStream(activity.trigger.AsQuestion());
   if (const auto ending = Ending(active.status(), activity.known, now - activity.opened)) {
     CountRefusal(telemetry::Method::kStreamIsActive, *ending);
     activity.stream->End(*ending);

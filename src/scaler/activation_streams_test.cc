@@ -88,7 +88,8 @@ class ActivationStreamsTest : public ::testing::Test {
   base::Latest<NodeSnapshot> latest_;
   telemetry::ScalerCounters counters_;
   NodeAnswers answers_{
-      [this] { return std::vector<decision::NodeView>{{"node-a", latest_.Get(), 3s}}; }, clock_};
+      [this] { return std::vector<decision::NodeView>{{"node-a", latest_.Get(), 3s}}; }, false,
+      clock_};
   Service service_{answers_, ServiceOptions{.streams = {.most_streams = 3, .longest_age = 300s}},
                    clock_, counters_};
   std::unique_ptr<Server> server_;

@@ -29,6 +29,10 @@ class Answers {
   /// than with a guess.
   virtual absl::StatusOr<double> Value(const Question& question) const = 0;
   virtual absl::StatusOr<bool> Active(const Question& question) const = 0;
+  /// The same for a stream, which looks many times a second and tells of changes alone.
+  virtual absl::StatusOr<bool> ActiveForStream(const Question& question) const {
+    return Active(question);
+  }
   /// After a NOT_FOUND: makes sure that nothing was missed. Returns at once.
   virtual void Refresh() = 0;
 };

@@ -27,8 +27,16 @@ grpc::ServerUnaryReactor* DebugService::ListDecisions(
                      "port-forward"});
     return reactor;
   }
-  *response =
-      DecisionsProto(triggers_.Histories(request->namespace_(), request->name()), Moment::Now());
+  bool cut = false;
+  const auto histories =
+      triggers_.Histories(request->namespace_(), request->name(), kMostHistories, &cut);
+  if (cut) {
+    reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
+                     std::to_string(histories.size()) +
+                         " triggers are meant: give namespace and name of one object"});
+    return reactor;
+  }
+  *response = DecisionsProto(histories, Moment::Now());
   reactor->Finish(grpc::Status::OK);
   return reactor;
 }

@@ -28,7 +28,7 @@ void FillInput(const decision::Input& input, debug::v1::Input* out) {
 }
 
 void FillDecision(const decision::Decision& decision, debug::v1::Decision* out) {
-  if (decision.value.ok()) out->set_value(*decision.value);
+  if (decision.value.ok() && !decision.value_hidden) out->set_value(*decision.value);
   out->set_error(base::ReplaceInvalidUtf8(StatusText(decision.value.status())));
   if (decision.active.ok()) out->set_active(*decision.active);
   out->set_active_why(base::ReplaceInvalidUtf8(decision.active_why));
@@ -45,7 +45,7 @@ void FillDecision(const decision::Decision& decision, debug::v1::Decision* out) 
   out->set_lost(decision.lost);
   out->set_ready(decision.ready);
   out->set_preallocated(decision.preallocated);
-  out->set_coverage(decision.coverage);
+  if (decision.coverage) out->set_coverage(*decision.coverage);
   if (decision.oldest_reading_age) {
     out->set_oldest_reading_age_seconds(base::Seconds(*decision.oldest_reading_age));
   }
@@ -89,15 +89,21 @@ debug::v1::ListDecisionsResponse DecisionsProto(const std::vector<TriggerHistory
   return response;
 }
 
-std::string DecisionsJson(const std::vector<TriggerHistory>& histories, const Moment& now) {
+std::string DecisionsJson(const std::vector<TriggerHistory>& histories, bool cut,
+                          const Moment& now) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
+  debug::v1::ListDecisionsResponse response = DecisionsProto(histories, now);
+  if (cut) {
+    response.set_left_out("inputs and answers, since there are more than " +
+                          std::to_string(kMostHistories) +
+                          " triggers: ask kgs.debug.v1.Debug/ListDecisions for one object");
+  }
   std::string json;
   // Fails for text that is not UTF-8 alone, and there is none.
-  const auto status =
-      google::protobuf::util::MessageToJsonString(DecisionsProto(histories, now), &json, options);
+  const auto status = google::protobuf::util::MessageToJsonString(response, &json, options);
   return status.ok() ? json : "{}\n";
 }
 

@@ -26,7 +26,11 @@ struct Moment {
 debug::v1::ListDecisionsResponse DecisionsProto(const std::vector<TriggerHistory>& histories,
                                                 const Moment& now);
 
-/// Every field of the message that is there, under its own name.
-std::string DecisionsJson(const std::vector<TriggerHistory>& histories, const Moment& now);
+/// So many triggers are shown with their inputs and answers.
+inline constexpr size_t kMostHistories = 100;
+
+/// Every field of the message that is there, under its own name. \p cut: more than kMostHistories.
+std::string DecisionsJson(const std::vector<TriggerHistory>& histories, bool cut,
+                          const Moment& now);
 
 }  // namespace kgs::scaler

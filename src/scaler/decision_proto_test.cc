@@ -45,7 +45,7 @@ TriggerHistory History() {
 }
 
 TEST(DecisionProtoTest, JsonShowsAllThatADecisionRestsOn) {
-  const auto json = nlohmann::json::parse(DecisionsJson({History()}, kNow));
+  const auto json = nlohmann::json::parse(DecisionsJson({History()}, false, kNow));
   const auto& trigger = json["triggers"][0];
   EXPECT_EQ(trigger["kind"], "ScaledObject");
   EXPECT_EQ(trigger["namespace"], "default");
@@ -73,7 +73,7 @@ TEST(DecisionProtoTest, JsonShowsAllThatADecisionRestsOn) {
 }
 
 TEST(DecisionProtoTest, AnErrorIsNeverANumber) {
-  const auto json = nlohmann::json::parse(DecisionsJson({History()}, kNow));
+  const auto json = nlohmann::json::parse(DecisionsJson({History()}, false, kNow));
   const auto& answered = json["triggers"][0]["answered"];
   ASSERT_EQ(answered.size(), 2u);
   EXPECT_EQ(answered[0]["decision"]["value"], 276) << "the newest first";
@@ -90,10 +90,10 @@ TEST(DecisionProtoTest, ATriggerThatOnlyKedaKnowsHasNoPresent) {
   TriggerHistory history = History();
   history.state.target.reset();
   history.state.now.reset();
-  const auto json = nlohmann::json::parse(DecisionsJson({history}, kNow));
+  const auto json = nlohmann::json::parse(DecisionsJson({history}, false, kNow));
   EXPECT_FALSE(json["triggers"][0].contains("now"));
   EXPECT_FALSE(json["triggers"][0].contains("target"));
-  EXPECT_EQ(nlohmann::json::parse(DecisionsJson({}, kNow))["triggers"].size(), 0u);
+  EXPECT_EQ(nlohmann::json::parse(DecisionsJson({}, false, kNow))["triggers"].size(), 0u);
 }
 
 TEST(DebugServiceTest, OnlyThisMachineIsLoopback) {

@@ -8,38 +8,50 @@
 namespace kgs::scaler {
 namespace {
 
-/// The node that is meant where it is the only one: its own words need not name it.
-const decision::NodeView* OnlyNode(const trigger::TriggerSpec& spec,
+/// The node that is meant where it is the only one that there will ever be: its own words need not
+/// name it.
+const decision::NodeView* OnlyNode(const trigger::TriggerSpec& spec, bool gathers_nodes,
                                    const std::vector<decision::NodeView>& nodes) {
-  if (nodes.size() != 1) return nullptr;
+  if (gathers_nodes || nodes.size() != 1) return nullptr;
   return spec.node.empty() || spec.node == nodes[0].name ? &nodes[0] : nullptr;
 }
 
 }  // namespace
 
-NodeAnswers::NodeAnswers(Nodes nodes, const base::Clock& clock)
-    : nodes_(std::move(nodes)), clock_(clock) {}
+NodeAnswers::NodeAnswers(Nodes nodes, bool gathers_nodes, const base::Clock& clock)
+    : nodes_(std::move(nodes)),
+      gathers_nodes_(gathers_nodes),
+      clock_(clock),
+      started_(clock.Now()) {}
+
+decision::Decision NodeAnswers::Decide(const Question& question, trigger::Scope scope,
+                                       const std::vector<decision::NodeView>& nodes) const {
+  const base::SteadyTime now = clock_.Now();
+  decision::ScopeQuestion asked{question.spec, scope, {}, nullptr, nodes, now};
+  if (gathers_nodes_) asked.listening = now - started_;
+  return decision::DecideScope(asked);
+}
 
 absl::StatusOr<double> NodeAnswers::Value(const Question& question) const {
   const auto scope = decision::EffectiveScope(question.spec, false);
   if (!scope.ok()) return scope.status();
   const std::vector<decision::NodeView> nodes = nodes_();
-  if (const decision::NodeView* node = OnlyNode(question.spec, nodes)) {
+  if (const decision::NodeView* node = OnlyNode(question.spec, gathers_nodes_, nodes)) {
     return decision::NodeValue(question.spec, node->snapshot.get(), clock_.Now(),
                                node->max_reading_age);
   }
-  return decision::DecideScope({question.spec, *scope, {}, nullptr, nodes, clock_.Now()}).value;
+  return Decide(question, *scope, nodes).value;
 }
 
 absl::StatusOr<bool> NodeAnswers::Active(const Question& question) const {
   const auto scope = decision::EffectiveScope(question.spec, false);
   if (!scope.ok()) return scope.status();
   const std::vector<decision::NodeView> nodes = nodes_();
-  if (const decision::NodeView* node = OnlyNode(question.spec, nodes)) {
+  if (const decision::NodeView* node = OnlyNode(question.spec, gathers_nodes_, nodes)) {
     return decision::NodeActivity(question.spec, node->snapshot.get(), clock_.Now(),
                                   node->max_reading_age);
   }
-  return decision::DecideScope({question.spec, *scope, {}, nullptr, nodes, clock_.Now()}).active;
+  return Decide(question, *scope, nodes).active;
 }
 
 }  // namespace kgs::scaler

@@ -19,7 +19,8 @@ class NodeAnswers final : public Answers {
   /// not block.
   using Nodes = std::function<std::vector<decision::NodeView>()>;
 
-  NodeAnswers(Nodes nodes, const base::Clock& clock);
+  /// \p gathers_nodes: nodes report to this process, which has not heard of all of them at once.
+  NodeAnswers(Nodes nodes, bool gathers_nodes, const base::Clock& clock);
 
   absl::Status Check(const Question&) const override { return absl::OkStatus(); }
   absl::StatusOr<double> Value(const Question& question) const override;
@@ -27,8 +28,13 @@ class NodeAnswers final : public Answers {
   void Refresh() override {}
 
  private:
+  decision::Decision Decide(const Question& question, trigger::Scope scope,
+                            const std::vector<decision::NodeView>& nodes) const;
+
   const Nodes nodes_;
+  const bool gathers_nodes_;
   const base::Clock& clock_;
+  const base::SteadyTime started_;
 };
 
 }  // namespace kgs::scaler

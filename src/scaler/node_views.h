@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "decision/scope_decision.h"
@@ -8,15 +10,21 @@
 
 namespace kgs::scaler {
 
-/// Every node of \p fleet, as a decision wants it.
-inline std::vector<decision::NodeView> NodeViews(const fleet::Store& fleet) {
+/// The node of that name in \p fleet, or, where it is empty, every node, as a decision wants them.
+inline std::vector<decision::NodeView> NodeViews(const fleet::Store& fleet,
+                                                 const std::string& name = "") {
   std::vector<decision::NodeView> nodes;
-  for (const auto& [name, node] : fleet.All()) {
+  const auto add = [&](const std::string& node_name, const fleet::NodeState& node) {
     if (node.report == nullptr) {
-      nodes.push_back({name, nullptr, {}});
+      nodes.push_back({node_name, nullptr, {}});
     } else {
-      nodes.push_back({name, node.report->snapshot, node.report->max_reading_age});
+      nodes.push_back({node_name, node.report->snapshot, node.report->max_reading_age});
     }
+  };
+  if (name.empty()) {
+    for (const auto& [node_name, node] : fleet.All()) add(node_name, node);
+  } else if (const fleet::NodeState node = fleet.Find(name); node.report || node.connected) {
+    add(name, node);
   }
   return nodes;
 }

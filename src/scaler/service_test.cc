@@ -79,7 +79,8 @@ class ServiceTest : public ::testing::Test {
   base::Latest<NodeSnapshot> latest_;
   telemetry::ScalerCounters counters_;
   NodeAnswers answers_{
-      [this] { return std::vector<decision::NodeView>{{"node-a", latest_.Get(), 3s}}; }, clock_};
+      [this] { return std::vector<decision::NodeView>{{"node-a", latest_.Get(), 3s}}; }, false,
+      clock_};
   Service service_{answers_, ServiceOptions{}, clock_, counters_};
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

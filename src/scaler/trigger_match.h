@@ -27,6 +27,10 @@ struct TriggerMatch {
 bool IsSentAs(const std::map<std::string, std::string>& stored,
               const google::protobuf::Map<std::string, std::string>& sent);
 
+/// INVALID_ARGUMENT where KEDA's calls for \p trigger of \p object cannot be told from those for
+/// another of its triggers and it would matter which is meant.
+absl::Status CheckDistinct(const model::ScaledObject& object, const model::Trigger& trigger);
+
 /// Among \p candidates, the objects of the name that \p asked has (a ScaledObject and a ScaledJob
 /// may share one; null ones count as absent). NOT_FOUND where none has such a trigger,
 /// INVALID_ARGUMENT where more than one has and it would matter which is meant.

@@ -101,5 +101,20 @@ TEST(MatchTriggerTest, AHostileNameStaysShortAndOnOneLine) {
   EXPECT_EQ(message.find('\n'), std::string::npos);
 }
 
+TEST(MatchTriggerTest, TriggersThatDifferInTheEnvironmentAloneCannotBeToldApart) {
+  const Metadata one = {{"targetValueFromEnv", "A"}};
+  for (const Metadata& other : {Metadata{{"targetValueFromEnv", "B"}}, Metadata{}}) {
+    const auto object =
+        Object({{one, HpaMetricType::kAverageValue}, {other, HpaMetricType::kAverageValue}});
+    const auto match = MatchTrigger(Asked({{"targetValueFromEnv", "5"}}), {object, nullptr});
+    EXPECT_TRUE(absl::IsInvalidArgument(match.status())) << match.status();
+    EXPECT_THAT(std::string(match.status().message()), HasSubstr("metricName"));
+    EXPECT_THAT(std::string(match.status().message()), ::testing::Not(HasSubstr("5")));
+  }
+  const auto equal =
+      Object({{one, HpaMetricType::kAverageValue}, {one, HpaMetricType::kAverageValue}});
+  EXPECT_TRUE(MatchTrigger(Asked({{"targetValueFromEnv", "5"}}), {equal, nullptr}).ok());
+}
+
 }  // namespace
 }  // namespace kgs::scaler

@@ -15,6 +15,7 @@ namespace {
 using base::SteadyTime;
 
 constexpr base::Duration kInterval = std::chrono::seconds(1);
+constexpr size_t kMostWatched = 4;
 
 /// Whether Kubernetes has the name of a variable where KEDA sends its value.
 bool NeedsEnvironment(const model::Trigger& trigger) {
@@ -22,24 +23,22 @@ bool NeedsEnvironment(const model::Trigger& trigger) {
                      [](const auto& entry) { return entry.first.ends_with(trigger::kFromEnv); });
 }
 
-decision::Decision Refused(const absl::Status& status) {
+decision::Decision Refused(const absl::Status& status, decision::Branch branch) {
   decision::Decision decision;
   decision.value = status;
   decision.active = status;
-  decision.branch = decision::Branch::kNoWorkload;
+  decision.branch = branch;
   return decision;
 }
 
 }  // namespace
 
-TriggerWatch::TriggerWatch(const kube::Store& kubernetes, Problem kubernetes_problem,
-                           const fleet::Store& fleet, trigger::UnknownKeys unknown_keys,
+TriggerWatch::TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys,
                            const base::Clock& clock)
-    : kubernetes_(kubernetes),
-      kubernetes_problem_(std::move(kubernetes_problem)),
-      fleet_(fleet),
+    : sources_(std::move(sources)),
       unknown_keys_(unknown_keys),
       clock_(clock),
+      started_(clock.Now()),
       thread_("triggers", std::chrono::seconds(10), [this] { return Turn(); }) {}
 
 std::shared_ptr<TriggerWatch::Entry> TriggerWatch::EntryOf(const Key& key) {
@@ -62,31 +61,51 @@ std::vector<std::shared_ptr<TriggerWatch::Entry>> TriggerWatch::Entries() const 
   return entries;
 }
 
-decision::Decision TriggerWatch::Decide(Entry& entry, const trigger::TriggerSpec& spec,
-                                        model::HpaMetricType metric_type,
-                                        const model::WorkloadView& view, SteadyTime now) const {
+decision::Decision TriggerWatch::Decide(Watched& watched, model::HpaMetricType metric_type,
+                                        const model::WorkloadView& view, Moment& moment) const {
+  const trigger::TriggerSpec& spec = watched.spec;
   const auto scope = decision::EffectiveScope(spec, true);
-  if (!scope.ok()) return Refused(scope.status());
+  if (!scope.ok()) return Refused(scope.status(), decision::Branch::kInvalid);
   const bool of_pods = *scope == trigger::Scope::kWorkload;
   const model::ObjectKey& key = view.object->key;
-  const std::string problem = kubernetes_problem_(key.kind, key.object_namespace);
+  const std::string problem = sources_.kubernetes_problem(key.kind, key.object_namespace);
   if (!problem.empty()) {
     // What the pods show is worth remembering all the same.
-    if (of_pods) decision::Observe(entry.history, spec, view, now);
-    return Refused(absl::UnavailableError(problem));
+    if (of_pods) decision::Observe(watched.history, spec, view, moment.now);
+    decision::Decision refused =
+        Refused(absl::UnavailableError(problem), decision::Branch::kNoWorkload);
+    if (spec.always_active) refused.active = true;
+    return refused;
   }
-  if (of_pods) return decision::ObserveAndDecide({spec, metric_type, view, now}, entry.history);
-  const std::vector<decision::NodeView> nodes = NodeViews(fleet_);
-  return decision::DecideScope({spec, *scope, metric_type, &view, nodes, now});
+  if (of_pods) {
+    return decision::ObserveAndDecide({spec, metric_type, view, moment.now}, watched.history);
+  }
+  std::vector<decision::NodeView> named;
+  if (!spec.node.empty()) {
+    named = NodeViews(sources_.fleet, spec.node);
+  } else if (!moment.all_nodes) {
+    moment.all_nodes = NodeViews(sources_.fleet);
+  }
+  decision::ScopeQuestion question{
+      spec, *scope, metric_type, &view, spec.node.empty() ? *moment.all_nodes : named, moment.now};
+  if (sources_.gathers_nodes) question.listening = moment.now - started_;
+  return decision::DecideScope(question);
 }
 
 decision::Decision TriggerWatch::Answer(const TriggerMatch& match, const trigger::TriggerSpec& spec,
-                                        const model::WorkloadView& view, SteadyTime now) {
+                                        const model::WorkloadView& view, For asked_for,
+                                        SteadyTime now) {
   const std::shared_ptr<Entry> entry = EntryOf({match.key, match.trigger_index});
+  Moment moment{now, std::nullopt};
   base::MutexLock lock(entry->mutex);
-  entry->asked = spec;
-  decision::Decision decision = Decide(*entry, spec, match.metric_type, view, now);
-  entry->answered.Add(decision, now);
+  Watched& watched = WatchedOf(*entry, spec);
+  watched.last_asked = now;
+  decision::Decision decision = Decide(watched, match.metric_type, view, moment);
+  if (asked_for == For::kCall) {
+    entry->answered.Add(decision, now);
+  } else {
+    entry->answered.AddIfOther(decision, now);
+  }
   return decision;
 }
 
@@ -100,61 +119,103 @@ std::vector<TriggerState> TriggerWatch::States() const {
 }
 
 std::vector<TriggerHistory> TriggerWatch::Histories(const std::string& object_namespace,
-                                                    const std::string& name) const {
-  std::vector<TriggerHistory> histories;
-  for (const auto& entry : Entries()) {
+                                                    const std::string& name, size_t most,
+                                                    bool* cut) const {
+  std::vector<std::shared_ptr<Entry>> meant = Entries();
+  std::erase_if(meant, [&](const std::shared_ptr<Entry>& entry) {
     base::MutexLock lock(entry->mutex);
     const model::ObjectKey& key = entry->state.key;
-    if (!object_namespace.empty() && key.object_namespace != object_namespace) continue;
-    if (!name.empty() && key.name != name) continue;
-    histories.push_back({entry->state, entry->answered.all()});
+    return (!object_namespace.empty() && key.object_namespace != object_namespace) ||
+           (!name.empty() && key.name != name);
+  });
+  *cut = meant.size() > most;
+  std::vector<TriggerHistory> histories;
+  histories.reserve(meant.size());
+  for (const auto& entry : meant) {
+    base::MutexLock lock(entry->mutex);
+    TriggerHistory& history = histories.emplace_back();
+    history.state = entry->state;
+    if (*cut) continue;
+    if (history.state.now) history.state.now->inputs = entry->inputs;
+    history.answered = entry->answered.all();
   }
   return histories;
 }
 
-const trigger::TriggerSpec* TriggerWatch::SpecOf(Entry& entry, const model::ScaledObject& object,
-                                                 const model::Trigger& trigger) const {
-  if (NeedsEnvironment(trigger)) return entry.asked ? &*entry.asked : nullptr;
-  if (entry.generation != object.generation) {
-    const auto parsed = trigger::ParseTrigger(trigger.metadata, unknown_keys_);
-    entry.stored = parsed.ok() ? std::optional(parsed->spec) : std::nullopt;
-    entry.generation = object.generation;
+TriggerWatch::Watched& TriggerWatch::WatchedOf(Entry& entry, const trigger::TriggerSpec& spec) {
+  const auto known = std::find_if(entry.watched.begin(), entry.watched.end(),
+                                  [&](const Watched& one) { return one.spec == spec; });
+  if (known != entry.watched.end()) return *known;
+  if (entry.watched.size() < kMostWatched) return entry.watched.emplace_back(Watched{spec, {}, {}});
+  Watched& oldest = *std::min_element(
+      entry.watched.begin(), entry.watched.end(),
+      [](const Watched& a, const Watched& b) { return a.last_asked < b.last_asked; });
+  oldest = Watched{spec, {}, {}};
+  return oldest;
+}
+
+void TriggerWatch::Read(Entry& entry, const model::ScaledObject& object,
+                        const model::Trigger& trigger) const {
+  if (entry.object_uid == object.uid && entry.generation == object.generation) return;
+  const bool same_object = entry.object_uid == object.uid;
+  entry.object_uid = object.uid;
+  entry.generation = object.generation;
+  entry.refusal = CheckDistinct(object, trigger);
+  if (!same_object) entry.watched.clear();
+  if (NeedsEnvironment(trigger)) return;
+  const auto parsed = trigger::ParseTrigger(trigger.metadata, unknown_keys_);
+  if (!parsed.ok()) {
+    entry.refusal = parsed.status();
+    entry.watched.clear();
+    return;
   }
-  return entry.stored ? &*entry.stored : nullptr;
+  // What is known of the pods does not depend on the question: the history sorts that out.
+  if (entry.watched.size() > 1) entry.watched.erase(entry.watched.begin() + 1, entry.watched.end());
+  if (entry.watched.empty()) entry.watched.emplace_back();
+  entry.watched[0].spec = parsed->spec;
 }
 
 void TriggerWatch::Observe(const model::ScaledObject& object, const model::WorkloadView& view,
-                           SteadyTime now) {
+                           Moment& moment) {
   for (const model::Trigger& trigger : object.triggers) {
     const std::shared_ptr<Entry> entry = EntryOf({object.key, trigger.index});
     base::MutexLock lock(entry->mutex);
+    Read(*entry, object, trigger);
     TriggerState& state = entry->state;
-    const trigger::TriggerSpec* spec = SpecOf(*entry, object, trigger);
-    if (spec == nullptr) {
-      state.target.reset();
-      state.now.reset();
-      continue;
+    state.target.reset();
+    state.now.reset();
+    SteadyTime last_asked = SteadyTime::min();
+    for (Watched& watched : entry->watched) {
+      decision::Decision decision = Decide(watched, trigger.metric_type, view, moment);
+      if (watched.last_asked < last_asked) continue;
+      last_asked = watched.last_asked;
+      state.target = watched.spec.target_hidden ? std::nullopt : std::optional(watched.spec.target);
+      state.now = std::move(decision);
     }
-    state.target = spec->target_hidden ? std::nullopt : std::optional(spec->target);
-    state.now = Decide(*entry, *spec, trigger.metric_type, view, now);
+    if (!entry->refusal.ok()) state.now = Refused(entry->refusal, decision::Branch::kInvalid);
+    if (!state.now) continue;
     if (!state.now->value.ok()) ++state.errors[static_cast<size_t>(state.now->branch)];
+    entry->inputs = std::move(state.now->inputs);
+    state.now->inputs.clear();
   }
 }
 
 base::Duration TriggerWatch::Turn() {
-  const SteadyTime now = clock_.Now();
+  Moment moment{clock_.Now(), std::nullopt};
   std::set<Key> there;
-  for (const auto& object : kubernetes_.Objects()) {
-    const auto workload = kubernetes_.Find(object->key);
+  for (const auto& object : sources_.kubernetes.Objects()) {
+    const auto workload = sources_.kubernetes.Find(object->key);
     if (!workload) continue;
     for (const model::Trigger& trigger : workload->object->triggers) {
       there.insert({object->key, trigger.index});
     }
-    Observe(*workload->object, fleet::ViewWorkload(*workload, fleet_, kubernetes_, now), now);
+    Observe(*workload->object,
+            fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, moment.now),
+            moment);
   }
   base::MutexLock lock(mutex_);
   std::erase_if(entries_, [&](const auto& entry) { return there.count(entry.first) == 0; });
-  return std::max<base::Duration>(now + kInterval - clock_.Now(), base::Duration::zero());
+  return std::max<base::Duration>(moment.now + kInterval - clock_.Now(), base::Duration::zero());
 }
 
 base::ThreadHealth TriggerWatch::Health() const {

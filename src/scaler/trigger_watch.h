@@ -35,16 +35,18 @@ struct TriggerState {
   int trigger_index = 0;
   /// As the metadata says; nothing where it cannot be read, or came from the environment.
   std::optional<double> target;
-  /// What would be answered, as of the last second; nothing where what the trigger asks for is not
-  /// known: its metadata cannot be read, or comes from the environment and KEDA has not asked yet.
+  /// What would be answered, as of the last second, without its inputs; nothing where what the
+  /// trigger asks for is not known: its metadata cannot be read, or comes from the environment and
+  /// KEDA has not asked yet.
   std::optional<decision::Decision> now;
   /// Of the observations, one a second, those that came out as an error, by branch.
   std::array<uint64_t, decision::kBranchCount> errors{};
 };
 
-/// What it was answered, the oldest first.
+/// With all that was decided: state.now has its inputs.
 struct TriggerHistory {
   TriggerState state;
+  /// What it was answered, the oldest first.
   std::deque<decision::Record> answered;
 };
 
@@ -54,23 +56,34 @@ class TriggerWatch {
   /// Why what is stored of that kind and namespace cannot be relied on at the moment; else empty.
   using Problem = std::function<std::string(model::ObjectKind, const std::string&)>;
 
-  TriggerWatch(const kube::Store& kubernetes, Problem kubernetes_problem, const fleet::Store& fleet,
-               trigger::UnknownKeys unknown_keys, const base::Clock& clock);
+  struct Sources {
+    const kube::Store& kubernetes;
+    Problem kubernetes_problem;
+    const fleet::Store& fleet;
+    /// Nodes report to this process: it has not heard of all of them at once.
+    bool gathers_nodes = false;
+  };
+
+  TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys, const base::Clock& clock);
 
   /// Observes every trigger each second. Until then Turn may be called by hand.
   void Start() { thread_.Start(); }
   void Stop() { thread_.Stop(); }
 
+  /// Whether what is decided is told to KEDA at once. A stream is told of changes alone.
+  enum class For { kCall, kStream };
+
   /// The answer now. \p spec is what KEDA has sent, whose values from the environment nobody else
   /// knows.
   decision::Decision Answer(const TriggerMatch& match, const trigger::TriggerSpec& spec,
-                            const model::WorkloadView& view, base::SteadyTime now);
+                            const model::WorkloadView& view, For asked_for, base::SteadyTime now);
 
   /// By object and index.
   std::vector<TriggerState> States() const;
   /// Of the objects of that namespace and name; an empty one means all.
+  /// Where more than \p most are meant each is without inputs and answers: \p cut.
   std::vector<TriggerHistory> Histories(const std::string& object_namespace,
-                                        const std::string& name) const;
+                                        const std::string& name, size_t most, bool* cut) const;
 
   /// One observation of every trigger; what is no longer there is forgotten. Returns the wait until
   /// the next.
@@ -81,34 +94,51 @@ class TriggerWatch {
   /// Of an object, the index of its trigger.
   using Key = std::pair<model::ObjectKey, int>;
 
+  /// What one reading of a trigger's metadata asks for, and what was before.
+  struct Watched {
+    trigger::TriggerSpec spec;
+    decision::History history;
+    base::SteadyTime last_asked;
+  };
+
   struct Entry {
     base::Mutex mutex;
-    decision::History history KGS_GUARDED_BY(mutex);
-    /// As KEDA sent it last; nothing until it has asked.
-    std::optional<trigger::TriggerSpec> asked KGS_GUARDED_BY(mutex);
-    /// Read from the stored metadata: its generation and what came of it.
+    /// What the stored metadata was read of.
+    std::string object_uid KGS_GUARDED_BY(mutex);
     int64_t generation KGS_GUARDED_BY(mutex) = -1;
-    std::optional<trigger::TriggerSpec> stored KGS_GUARDED_BY(mutex);
+    /// Why it is not answered whatever is asked, or OK.
+    absl::Status refusal KGS_GUARDED_BY(mutex);
+    /// One, but of a trigger whose values come from the environment: there whoever reaches the port
+    /// may send others, which must not make us forget what KEDA's were about. Few.
+    std::vector<Watched> watched KGS_GUARDED_BY(mutex);
     TriggerState state KGS_GUARDED_BY(mutex);
+    /// Of state.now.
+    std::vector<decision::Input> inputs KGS_GUARDED_BY(mutex);
     decision::Records answered KGS_GUARDED_BY(mutex);
+  };
+
+  /// Of one turn or answer, so that all nodes are looked at once.
+  struct Moment {
+    base::SteadyTime now;
+    std::optional<std::vector<decision::NodeView>> all_nodes;
   };
 
   std::shared_ptr<Entry> EntryOf(const Key& key);
   std::vector<std::shared_ptr<Entry>> Entries() const;
-  void Observe(const model::ScaledObject& object, const model::WorkloadView& view,
-               base::SteadyTime now);
-  /// What the trigger asks for; null where only KEDA knows and has not asked yet.
-  const trigger::TriggerSpec* SpecOf(Entry& entry, const model::ScaledObject& object,
-                                     const model::Trigger& trigger) const KGS_REQUIRES(entry.mutex);
-  decision::Decision Decide(Entry& entry, const trigger::TriggerSpec& spec,
-                            model::HpaMetricType metric_type, const model::WorkloadView& view,
-                            base::SteadyTime now) const KGS_REQUIRES(entry.mutex);
+  void Observe(const model::ScaledObject& object, const model::WorkloadView& view, Moment& moment);
+  /// Reads the stored metadata, where it is new.
+  void Read(Entry& entry, const model::ScaledObject& object, const model::Trigger& trigger) const
+      KGS_REQUIRES(entry.mutex);
+  /// The entry's memory of that spec; a new one takes the place of the one asked for least lately.
+  static Watched& WatchedOf(Entry& entry, const trigger::TriggerSpec& spec)
+      KGS_REQUIRES(entry.mutex);
+  decision::Decision Decide(Watched& watched, model::HpaMetricType metric_type,
+                            const model::WorkloadView& view, Moment& moment) const;
 
-  const kube::Store& kubernetes_;
-  const Problem kubernetes_problem_;
-  const fleet::Store& fleet_;
+  const Sources sources_;
   const trigger::UnknownKeys unknown_keys_;
   const base::Clock& clock_;
+  const base::SteadyTime started_;
   mutable base::Mutex mutex_;
   std::map<Key, std::shared_ptr<Entry>> entries_ KGS_GUARDED_BY(mutex_);
   base::LoopThread thread_;

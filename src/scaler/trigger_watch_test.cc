@@ -20,8 +20,9 @@ constexpr int64_t kStartedSeconds = 1'700'000'000;
 class TriggerWatchTest : public ::testing::Test {
  protected:
   /// ScaledObject default/web of one trigger, its Deployment of one replica, and the pod.
-  void PutWorkload(const Metadata& metadata = {}) {
+  void PutWorkload(const Metadata& metadata = {}, const std::string& uid = "uid") {
     auto object = testing::MakeObject();
+    object->uid = uid;
     object->triggers = {{0, "", false, model::HpaMetricType::kAverageValue, metadata}};
     key_ = object->key;
     kubernetes_.PutObject(object);
@@ -70,7 +71,7 @@ class TriggerWatchTest : public ::testing::Test {
     const auto view =
         fleet::ViewWorkload(*kubernetes_.Find(key_), fleet_, kubernetes_, clock_.Now());
     return triggers_.Answer({key_, 0, model::HpaMetricType::kAverageValue}, spec_, view,
-                            clock_.Now());
+                            TriggerWatch::For::kCall, clock_.Now());
   }
 
   testing::FakeClock clock_;
@@ -78,9 +79,12 @@ class TriggerWatchTest : public ::testing::Test {
   fleet::Store fleet_{clock_};
   const uint64_t stream_ = fleet_.Connect("node-a", "1");
   std::string problem_;
-  TriggerWatch triggers_{kubernetes_,
-                         [this](model::ObjectKind, const std::string&) { return problem_; }, fleet_,
-                         trigger::UnknownKeys::kRefuse, clock_};
+  TriggerWatch triggers_{
+      {kubernetes_, [this](model::ObjectKind, const std::string&) { return problem_; }, fleet_,
+       true},
+      trigger::UnknownKeys::kRefuse,
+      clock_};
+  bool cut_ = false;
   trigger::TriggerSpec spec_ =
       trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().spec;
   model::ObjectKey key_;
@@ -136,7 +140,7 @@ TEST_F(TriggerWatchTest, EachTriggersStateIsThatOfTheLastSecondAskedOrNot) {
   EXPECT_EQ(states[0].target, 70);
   ASSERT_TRUE(states[0].now);
   EXPECT_EQ(*states[0].now->value, 92);
-  EXPECT_TRUE(triggers_.Histories("", "")[0].answered.empty()) << "nobody has asked";
+  EXPECT_TRUE(triggers_.Histories("", "", 100, &cut_)[0].answered.empty()) << "nobody has asked";
 
   problem_ = "ScaledObjects: out of touch";
   Watch(3s, 92);
@@ -164,13 +168,81 @@ TEST_F(TriggerWatchTest, WhatWasAnsweredIsKeptByTrigger) {
   Decide();
   problem_ = "ScaledObjects: out of touch";
   Decide();
-  const auto histories = triggers_.Histories("default", "web");
+  const auto histories = triggers_.Histories("default", "web", 100, &cut_);
   ASSERT_EQ(histories.size(), 1u);
   ASSERT_EQ(histories[0].answered.size(), 2u);
   EXPECT_EQ(*histories[0].answered[0].decision.value, 92);
   EXPECT_EQ(histories[0].answered[1].decision.value.status(), absl::UnavailableError(problem_));
-  EXPECT_TRUE(triggers_.Histories("other", "").empty());
-  EXPECT_TRUE(triggers_.Histories("", "other").empty());
+  EXPECT_TRUE(triggers_.Histories("other", "", 100, &cut_).empty());
+  EXPECT_TRUE(triggers_.Histories("", "other", 100, &cut_).empty());
+}
+
+TEST_F(TriggerWatchTest, AnObjectThatWasReplacedIsReadAnew) {
+  PutWorkload({{"targetValue", "70"}});
+  Watch(1s, 92);
+  EXPECT_EQ(triggers_.States()[0].target, 70);
+  PutWorkload({{"targetValue", "50"}}, "another uid");
+  Watch(1s, 92);
+  EXPECT_EQ(triggers_.States()[0].target, 50) << "of the same generation";
+}
+
+TEST_F(TriggerWatchTest, MadeUpValuesOfTheEnvironmentDoNotMakeItForget) {
+  PutWorkload({{"activationThresholdFromEnv", "THRESHOLD"}});
+  const auto spec = [](const char* threshold) {
+    return trigger::ParseTrigger({{"activationThresholdFromEnv", threshold}},
+                                 trigger::UnknownKeys::kRefuse)
+        .value()
+        .spec;
+  };
+  const auto kedas = spec("10");
+  spec_ = kedas;
+  Report(5);
+  EXPECT_TRUE(*Decide().active);
+  for (int i = 0; i < 61; ++i) {
+    Watch(1s, 5);
+    spec_ = spec(i % 2 == 0 ? "1" : "2");
+    Decide();
+    spec_ = kedas;
+    Decide();
+  }
+  EXPECT_FALSE(*Decide().active);
+}
+
+TEST_F(TriggerWatchTest, WhatCannotBeToldApartIsRefusedOnThePageToo) {
+  PutWorkload();
+  auto object = std::make_shared<model::ScaledObject>(*kubernetes_.FindObject(key_));
+  object->triggers.push_back({1, "", false, model::HpaMetricType::kValue, {}});
+  ++object->generation;
+  kubernetes_.PutObject(object);
+  Watch(1s, 92);
+  for (const TriggerState& state : triggers_.States()) {
+    EXPECT_TRUE(absl::IsInvalidArgument(state.now->value.status()));
+    EXPECT_EQ(state.errors[static_cast<size_t>(decision::Branch::kInvalid)], 1u);
+    EXPECT_FALSE(state.now->coverage);
+  }
+}
+
+TEST_F(TriggerWatchTest, AnAlwaysActiveProfileIsActiveWhileKubernetesIsOutOfReach) {
+  PutWorkload({{"profile", "training"}});
+  spec_ =
+      trigger::ParseTrigger({{"profile", "training"}}, trigger::UnknownKeys::kRefuse).value().spec;
+  Watch(1s, 0);
+  problem_ = "ScaledObjects: out of touch";
+  const auto decision = Decide();
+  EXPECT_FALSE(decision.value.ok());
+  EXPECT_TRUE(*decision.active);
+}
+
+TEST_F(TriggerWatchTest, OfManyTriggersThePageHasTheStateAlone) {
+  PutWorkload();
+  Watch(2s, 92);
+  Decide();
+  EXPECT_EQ(triggers_.Histories("", "", 1, &cut_)[0].state.now->inputs.size(), 1u);
+  EXPECT_FALSE(cut_);
+  const auto histories = triggers_.Histories("", "", 0, &cut_);
+  EXPECT_TRUE(cut_);
+  EXPECT_EQ(*histories[0].state.now->value, 92);
+  EXPECT_TRUE(histories[0].answered.empty());
 }
 
 TEST_F(TriggerWatchTest, AnObjectThatReturnsIsWatchedAnew) {

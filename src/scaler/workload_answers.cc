@@ -29,7 +29,8 @@ absl::StatusOr<TriggerMatch> WorkloadAnswers::Match(const Question& question) co
   return match;
 }
 
-absl::StatusOr<decision::Decision> WorkloadAnswers::Decide(const Question& question) const {
+absl::StatusOr<decision::Decision> WorkloadAnswers::Decide(const Question& question,
+                                                           TriggerWatch::For asked_for) const {
   const auto match = Match(question);
   if (!match.ok()) return match.status();
   const auto workload = sources_.kubernetes.Find(match->key);
@@ -37,7 +38,7 @@ absl::StatusOr<decision::Decision> WorkloadAnswers::Decide(const Question& quest
   const base::SteadyTime now = clock_.Now();
   return sources_.triggers.Answer(
       *match, question.spec,
-      fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, now), now);
+      fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, now), asked_for, now);
 }
 
 absl::Status WorkloadAnswers::Check(const Question& question) const {
@@ -45,12 +46,17 @@ absl::Status WorkloadAnswers::Check(const Question& question) const {
 }
 
 absl::StatusOr<double> WorkloadAnswers::Value(const Question& question) const {
-  const auto decision = Decide(question);
+  const auto decision = Decide(question, TriggerWatch::For::kCall);
   return decision.ok() ? decision->value : decision.status();
 }
 
 absl::StatusOr<bool> WorkloadAnswers::Active(const Question& question) const {
-  const auto decision = Decide(question);
+  const auto decision = Decide(question, TriggerWatch::For::kCall);
+  return decision.ok() ? decision->active : decision.status();
+}
+
+absl::StatusOr<bool> WorkloadAnswers::ActiveForStream(const Question& question) const {
+  const auto decision = Decide(question, TriggerWatch::For::kStream);
   return decision.ok() ? decision->active : decision.status();
 }
 

@@ -36,11 +36,13 @@ class WorkloadAnswers final : public Answers {
   absl::Status Check(const Question& question) const override;
   absl::StatusOr<double> Value(const Question& question) const override;
   absl::StatusOr<bool> Active(const Question& question) const override;
+  absl::StatusOr<bool> ActiveForStream(const Question& question) const override;
   void Refresh() override { sources_.refresh(); }
 
  private:
   absl::StatusOr<TriggerMatch> Match(const Question& question) const;
-  absl::StatusOr<decision::Decision> Decide(const Question& question) const;
+  absl::StatusOr<decision::Decision> Decide(const Question& question,
+                                            TriggerWatch::For asked_for) const;
 
   const Sources sources_;
   const base::Clock& clock_;

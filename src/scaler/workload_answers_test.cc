@@ -73,7 +73,7 @@ class WorkloadAnswersTest : public ::testing::Test {
   const TriggerWatch::Problem problem_ = [this](ObjectKind kind, const std::string&) {
     return problems_[kind];
   };
-  TriggerWatch triggers_{kubernetes_, problem_, fleet_, trigger::UnknownKeys::kRefuse, clock_};
+  TriggerWatch triggers_{{kubernetes_, problem_, fleet_}, trigger::UnknownKeys::kRefuse, clock_};
   WorkloadAnswers answers_{{kubernetes_, fleet_, triggers_, problem_, [this] { ++refreshes_; }},
                            clock_};
   trigger::TriggerSpec spec_ =
