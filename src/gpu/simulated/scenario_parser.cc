@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "base/yaml_reader.h"
 #include "gpu/simulated/scenario.h"
-#include "gpu/simulated/yaml_reader.h"
 
 namespace kgs::gpu::simulated {
 namespace {
@@ -54,10 +54,10 @@ class Parser {
   void Gpus(const YAML::Node& list, Scenario* scenario) {
     if (!list.IsSequence() || list.size() > kMostGpus) {
       const bool many = list.IsSequence();
-      reader_.Problem(
-          list, "gpus",
-          (many ? "has " + std::to_string(list.size()) + " entries" : "is " + Describe(list)) +
-              ", accepted: a list of at most " + std::to_string(kMostGpus) + " GPUs");
+      reader_.Problem(list, "gpus",
+                      (many ? "has " + std::to_string(list.size()) + " entries"
+                            : "is " + base::Describe(list)) +
+                          ", accepted: a list of at most " + std::to_string(kMostGpus) + " GPUs");
       return;
     }
     std::set<std::string> uuids;
@@ -126,7 +126,7 @@ class Parser {
     if (!number) return std::nullopt;
     const int whole = static_cast<int>(*number);
     if (whole != *number)
-      reader_.Problem(node, path, "is " + Describe(node) + ", accepted: " + accepted);
+      reader_.Problem(node, path, "is " + base::Describe(node) + ", accepted: " + accepted);
     return whole;
   }
 
@@ -143,7 +143,7 @@ class Parser {
     if (value == values.end()) return Unsupported{};
     const YAML::Node& node = value->second;
     const std::string path = gpu_path + "." + key;
-    if (PlainScalar(node) == "unsupported") return Unsupported{};
+    if (base::PlainScalar(node) == "unsupported") return Unsupported{};
     const std::string forms =
         range.words + ", unsupported, {failed: REASON}, {points: ...} and {wave: ...}";
     if (!node.IsMap()) {
@@ -196,7 +196,7 @@ class Parser {
   Points::Point PointOf(const YAML::Node& node, const std::string& path, const Range& range) {
     if (!node.IsSequence() || node.size() != 2) {
       reader_.Problem(node, path,
-                      "is " + Describe(node) + ", accepted: [TIME, VALUE] such as [30s, 90]");
+                      "is " + base::Describe(node) + ", accepted: [TIME, VALUE] such as [30s, 90]");
       return {};
     }
     const auto at = reader_.Duration(node[0], path + "[0]");
@@ -205,9 +205,9 @@ class Parser {
   }
 
   Points::Shape ShapeOf(const YAML::Node& node, const std::string& path) {
-    const auto text = PlainScalar(node);
+    const auto text = base::PlainScalar(node);
     if (text != "linear" && text != "step") {
-      reader_.Problem(node, path, "is " + Describe(node) + ", accepted: linear and step");
+      reader_.Problem(node, path, "is " + base::Describe(node) + ", accepted: linear and step");
     }
     return text == "step" ? Points::Shape::kStep : Points::Shape::kLinear;
   }
@@ -257,7 +257,7 @@ class Parser {
     return span;
   }
 
-  YamlReader reader_;
+  base::YamlReader reader_;
 };
 
 }  // namespace

@@ -10,14 +10,16 @@
 
 #include "kube/client/curl_transport.h"
 #include "kube/client/curl_transport_fixture.h"
-#include "kube/client/loopback_server.h"
+#include "tests/support/loopback_server.h"
 #include "tests/support/temp_folder.h"
 
 namespace kgs::kube {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Connection;
 using ::testing::HasSubstr;
+using testing::LoopbackServer;
 
 std::string Ok(const std::string& body) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;

@@ -8,8 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/file.h"
 #include "base/strings.h"
-#include "kube/client/file.h"
 
 namespace kgs::kube {
 namespace {
@@ -56,7 +56,7 @@ absl::StatusOr<Credentials> InClusterCredentials(const Environment& environment,
     return absl::FailedPreconditionError(std::string(kPort) + " is " +
                                          base::QuoteForMessage(*port) + ", accepted: 1 to 65535");
   }
-  auto authority = ReadFile(folder + "/ca.crt", kLargestCertificates);
+  auto authority = base::ReadFile(folder + "/ca.crt", kLargestCertificates);
   if (!authority.ok()) return authority.status();
   Credentials credentials;
   credentials.server = "https://" + HostForUrl(*host) + ":" + *port;

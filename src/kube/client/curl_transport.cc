@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/pem.h"
 #include "kube/client/curl_exchange.h"
-#include "kube/client/pem.h"
 #include "kube/client/timer_queue.h"
 #include "kube/client/token_source.h"
 
@@ -288,12 +288,13 @@ void CurlLoop::AbandonConnections(const CurlExchange& cut_off) {
 absl::Status CheckCredentials(const Credentials& credentials) {
   if (!credentials.certificate_authority.empty()) {
     const absl::Status usable =
-        CheckCertificates(credentials.certificate_authority, "certificate authority");
+        base::CheckCertificates(credentials.certificate_authority, "certificate authority");
     if (!usable.ok()) return usable;
   }
   if (!credentials.client_certificate.empty()) {
-    absl::Status usable = CheckCertificates(credentials.client_certificate, "client certificate");
-    if (usable.ok()) usable = CheckPrivateKey(credentials.client_key, "client key");
+    absl::Status usable =
+        base::CheckCertificates(credentials.client_certificate, "client certificate");
+    if (usable.ok()) usable = base::CheckPrivateKey(credentials.client_key, "client key");
     if (!usable.ok()) return usable;
   }
   if (credentials.token.empty()) return absl::OkStatus();

@@ -12,15 +12,17 @@
 
 #include "base/build_info.h"
 #include "kube/client/curl_transport_fixture.h"
-#include "kube/client/loopback_server.h"
+#include "tests/support/loopback_server.h"
 
 namespace kgs::kube {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using testing::Connection;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::LoopbackServer;
 using ::testing::Not;
 using ::testing::StartsWith;
 

@@ -11,16 +11,22 @@
 
 #include "kube/client/curl_transport.h"
 #include "kube/client/curl_transport_fixture.h"
-#include "kube/client/loopback_server.h"
-#include "kube/client/test_certificates.h"
+#include "tests/support/loopback_server.h"
+#include "tests/support/test_certificates.h"
 
 namespace kgs::kube {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using testing::Connection;
 using ::testing::HasSubstr;
+using testing::LoopbackServer;
+using testing::PemPair;
+using testing::ServerContext;
+using testing::SslContext;
 using ::testing::StartsWith;
+using testing::TestAuthority;
 
 void Echo(Connection& connection, int /*number*/) {
   while (const auto head = connection.ReadHead()) {

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/strings.h"
 #include "kube/client/credentials.h"
-#include "kube/client/file.h"
 
 namespace kgs::kube {
 namespace {
@@ -122,7 +122,7 @@ absl::StatusOr<std::string> Kubeconfig::Pem(const Section& section, const std::s
   }
   const auto file = Text(section, key);
   if (!file.ok() || file->empty()) return file;
-  auto pem = ReadFile(Relative(*file), kLargestFile);
+  auto pem = base::ReadFile(Relative(*file), kLargestFile);
   if (pem.ok()) return pem;
   return Error(Child(section, key), std::string(pem.status().message()));
 }
@@ -247,7 +247,7 @@ absl::StatusOr<Credentials> Kubeconfig::Read() const {
 }  // namespace
 
 absl::StatusOr<Credentials> LoadKubeconfig(const std::string& path) {
-  const auto text = ReadFile(path, kLargestFile);
+  const auto text = base::ReadFile(path, kLargestFile);
   if (!text.ok()) {
     return absl::FailedPreconditionError("kubeconfig: " + std::string(text.status().message()));
   }

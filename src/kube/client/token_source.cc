@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "kube/client/file.h"
+#include "base/file.h"
 
 namespace kgs::kube {
 namespace {
@@ -28,7 +28,7 @@ absl::StatusOr<std::string> CleanToken(const std::string& text) {
 
 absl::StatusOr<std::string> TokenSource::Get(base::SteadyTime now) {
   if (file_.empty() || (read_ && now - *read_ < kReadEvery)) return token_;
-  auto token = ReadFile(file_, kLargestToken);
+  auto token = base::ReadFile(file_, kLargestToken);
   if (token.ok()) token = CleanToken(*token);
   if (token.ok()) {
     token_ = *std::move(token);

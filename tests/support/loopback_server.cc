@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/client/loopback_server.h"
+#include "tests/support/loopback_server.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 #include <memory>
 #include <utility>
 
-namespace kgs::kube {
+namespace kgs::testing {
 namespace {
 
 void Require(bool condition, const char* what) {
@@ -145,4 +145,4 @@ void LoopbackServer::ServeOne(int socket, int number) {
   shutdown(socket, SHUT_RDWR);
 }
 
-}  // namespace kgs::kube
+}  // namespace kgs::testing

@@ -15,7 +15,7 @@
 
 #include "base/mutex.h"
 
-namespace kgs::kube {
+namespace kgs::testing {
 
 /// A connection that a client made. On its own thread; the socket is the server's.
 class Connection {
@@ -72,4 +72,4 @@ class LoopbackServer {
   std::thread acceptor_;
 };
 
-}  // namespace kgs::kube
+}  // namespace kgs::testing

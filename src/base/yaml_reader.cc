@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gpu/simulated/yaml_reader.h"
+#include "base/yaml_reader.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
 
-namespace kgs::gpu::simulated {
+namespace kgs::base {
 namespace {
 
 constexpr size_t kMostProblemsShown = 8;
@@ -17,11 +17,10 @@ std::string Child(const std::string& path, const std::string& key) {
 }
 
 std::string UnknownKey(const std::string& key, const std::vector<std::string_view>& known) {
-  std::string what = "unknown key " + base::QuoteForMessage(key);
-  const std::string nearest = base::NearestWord(key, known);
+  std::string what = "unknown key " + QuoteForMessage(key);
+  const std::string nearest = NearestWord(key, known);
   if (!nearest.empty()) what += ", did you mean " + nearest + "?";
-  return what +
-         " (accepted: " + base::JoinWithAnd(std::vector<std::string>(known.begin(), known.end())) +
+  return what + " (accepted: " + JoinWithAnd(std::vector<std::string>(known.begin(), known.end())) +
          ")";
 }
 
@@ -36,7 +35,7 @@ std::optional<std::string> PlainScalar(const YAML::Node& node) {
 std::string Describe(const YAML::Node& node) {
   switch (node.Type()) {
     case YAML::NodeType::Scalar:
-      return base::QuoteForMessage(node.Scalar()) + (node.Tag() == "!" ? " in quotes" : "");
+      return QuoteForMessage(node.Scalar()) + (node.Tag() == "!" ? " in quotes" : "");
     case YAML::NodeType::Sequence:
       return "a list";
     case YAML::NodeType::Map:
@@ -71,7 +70,7 @@ std::map<std::string, YAML::Node> YamlReader::Map(const YAML::Node& node, const 
   if (!node.IsMap()) {
     Problem(node, path,
             "is " + Describe(node) + ", accepted: a map of " +
-                base::JoinWithAnd(std::vector<std::string>(known.begin(), known.end())));
+                JoinWithAnd(std::vector<std::string>(known.begin(), known.end())));
     return values;
   }
   for (const auto& entry : node) {
@@ -88,7 +87,7 @@ std::map<std::string, YAML::Node> YamlReader::Map(const YAML::Node& node, const 
 std::optional<double> YamlReader::Number(const YAML::Node& node, const std::string& path,
                                          double low, double high, const std::string& accepted) {
   const auto text = PlainScalar(node);
-  const auto number = text ? base::ParseDouble(*text) : std::nullopt;
+  const auto number = text ? ParseDouble(*text) : std::nullopt;
   // A comparison with NaN is false.
   if (number && low <= *number && *number <= high) return number;
   Problem(node, path, "is " + Describe(node) + ", accepted: " + accepted);
@@ -97,7 +96,7 @@ std::optional<double> YamlReader::Number(const YAML::Node& node, const std::stri
 
 std::optional<base::Duration> YamlReader::Duration(const YAML::Node& node,
                                                    const std::string& path) {
-  const auto duration = node.IsScalar() ? base::ParseDuration(node.Scalar()) : std::nullopt;
+  const auto duration = node.IsScalar() ? ParseDuration(node.Scalar()) : std::nullopt;
   if (!duration) {
     Problem(node, path,
             "is " + Describe(node) + ", accepted: a duration such as 500ms, 30s or 1m30s");
@@ -115,11 +114,11 @@ std::optional<bool> YamlReader::Bool(const YAML::Node& node, const std::string& 
 
 std::optional<std::string> YamlReader::Text(const YAML::Node& node, const std::string& path) {
   if (node.IsScalar() && !node.Scalar().empty() && node.Scalar().size() <= kLongestText &&
-      base::OneLine(node.Scalar()) == node.Scalar()) {
+      OneLine(node.Scalar()) == node.Scalar()) {
     return node.Scalar();
   }
   Problem(node, path, "is " + Describe(node) + ", accepted: text of 1 to 96 bytes on one line");
   return std::nullopt;
 }
 
-}  // namespace kgs::gpu::simulated
+}  // namespace kgs::base

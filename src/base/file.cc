@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/client/file.h"
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
-namespace kgs::kube {
+namespace kgs::base {
 namespace {
 
 absl::Status CannotRead(const std::string& path, const std::string& why) {
@@ -47,4 +47,4 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t largest) {
   return content;
 }
 
-}  // namespace kgs::kube
+}  // namespace kgs::base

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/client/test_certificates.h"
+#include "tests/support/test_certificates.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace kgs::kube {
+namespace kgs::testing {
 namespace {
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
@@ -125,4 +125,4 @@ SslContext ServerContext(const PemPair& own, const std::string& protocol,
   return context;
 }
 
-}  // namespace kgs::kube
+}  // namespace kgs::testing

@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace kgs::kube {
+namespace kgs::base {
 
 /// One or more PEM certificates. INVALID_ARGUMENT begins with \p what and never shows the text.
 absl::Status CheckCertificates(const std::string& pem, const std::string& what);
@@ -16,4 +16,4 @@ absl::Status CheckCertificates(const std::string& pem, const std::string& what);
 /// A PEM private key that needs no password. As above.
 absl::Status CheckPrivateKey(const std::string& pem, const std::string& what);
 
-}  // namespace kgs::kube
+}  // namespace kgs::base

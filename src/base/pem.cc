@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/client/pem.h"
+#include "base/pem.h"
 
 #include <absl/strings/escaping.h>
 
@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace kgs::kube {
+namespace kgs::base {
 namespace {
 
 struct Block {
@@ -88,4 +88,4 @@ absl::Status CheckPrivateKey(const std::string& pem, const std::string& what) {
   return absl::InvalidArgumentError(what + ": holds no PEM private key");
 }
 
-}  // namespace kgs::kube
+}  // namespace kgs::base

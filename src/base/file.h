@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <string>
 
-namespace kgs::kube {
+namespace kgs::base {
 
 /// The whole file. FAILED_PRECONDITION naming it where it cannot be read or is larger than
 /// \p largest bytes. Waits for no pipe or device: only regular files are read.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t largest);
 
-}  // namespace kgs::kube
+}  // namespace kgs::base

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-namespace kgs::kube {
+namespace kgs::testing {
 
 using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 
@@ -34,4 +34,4 @@ class TestAuthority {
 SslContext ServerContext(const PemPair& own, const std::string& protocol,
                          const std::string& clients = "");
 
-}  // namespace kgs::kube
+}  // namespace kgs::testing

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 
-namespace kgs::gpu::simulated {
+namespace kgs::base {
 
 class YamlReader {
  public:
@@ -52,4 +52,4 @@ std::optional<std::string> PlainScalar(const YAML::Node& node);
 /// \p node for a message: its text, or what kind it is.
 std::string Describe(const YAML::Node& node);
 
-}  // namespace kgs::gpu::simulated
+}  // namespace kgs::base

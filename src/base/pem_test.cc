@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/client/pem.h"
+#include "base/pem.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "kube/client/test_certificates.h"
+#include "tests/support/test_certificates.h"
 
-namespace kgs::kube {
+namespace kgs::base {
 namespace {
+
+using testing::PemPair;
+using testing::TestAuthority;
 
 std::string Block(const std::string& label, const std::string& body) {
   return "-----BEGIN " + label + "-----\n" + body + "\n-----END " + label + "-----\n";
@@ -56,4 +59,4 @@ TEST(PemTest, KeysThatAreNone) {
 }
 
 }  // namespace
-}  // namespace kgs::kube
+}  // namespace kgs::base
