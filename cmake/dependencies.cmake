@@ -3,7 +3,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
-foreach(package grpc++ protobuf spdlog yaml-cpp prometheus-cpp-core cpp-httplib libcurl)
+foreach(package grpc++ protobuf spdlog yaml-cpp prometheus-cpp-core cpp-httplib libcurl zlib)
   pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
 find_package(CLI11 REQUIRED)
