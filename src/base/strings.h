@@ -18,6 +18,9 @@ std::string JsonQuote(std::string_view text);
 /// \p text with bytes that are not UTF-8 replaced by U+FFFD.
 std::string ReplaceInvalidUtf8(std::string_view text);
 
+/// \p text with ASCII's capital letters made small ones, whatever the locale.
+std::string LowerCase(std::string_view text);
+
 /// \p text on one line: control characters become spaces.
 std::string OneLine(std::string_view text);
 

@@ -30,6 +30,11 @@ TEST(ReplaceInvalidUtf8Test, KeepsEverythingElse) {
   EXPECT_EQ(ReplaceInvalidUtf8(""), "");
 }
 
+TEST(LowerCaseTest, ChangesAsciiAlone) {
+  EXPECT_EQ(LowerCase("Content-Type @[`{ 09 \xc3\x89"), "content-type @[`{ 09 \xc3\x89");
+  EXPECT_EQ(LowerCase("AZ"), "az");
+}
+
 TEST(OneLineTest, ControlCharactersBecomeSpaces) {
   EXPECT_EQ(OneLine("a\r\nb\tc\x7f d"), "a  b c  d");
   EXPECT_EQ(OneLine("caf\xc3\xa9"), "caf\xc3\xa9");

@@ -17,12 +17,6 @@ namespace {
 constexpr size_t kLargestHead = size_t{64} * 1024;
 constexpr long kBufferBytes = 64L * 1024;
 
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
   const size_t first = text.find_first_not_of(kBlanks);
@@ -144,7 +138,7 @@ void CurlFetch::SetHeaders() {
   Set(CURLOPT_USERAGENT, kUserAgent.c_str());
   bool encoding = false;
   for (const FetchHeader& header : request_.headers) {
-    encoding = encoding || LowerCase(header.name) == "accept-encoding";
+    encoding = encoding || base::LowerCase(header.name) == "accept-encoding";
     AddTo(&headers_, header.name + ": " + header.value);
   }
   if (!encoding) AddTo(&headers_, "Accept-Encoding: identity");
@@ -177,7 +171,7 @@ void CurlFetch::ReadHeaderLine(std::string_view line) {
   if (!text.empty()) {
     const size_t colon = text.find(':');
     if (colon != text.npos) {
-      ReadField(LowerCase(Trim(text.substr(0, colon))), Trim(text.substr(colon + 1)));
+      ReadField(base::LowerCase(Trim(text.substr(0, colon))), Trim(text.substr(colon + 1)));
     }
     return;
   }
@@ -200,13 +194,13 @@ void CurlFetch::ReadField(std::string_view name, std::string_view value) {
     }
     content_length_ = length;
   } else if (name == "transfer-encoding") {
-    const std::string coding = LowerCase(value);
+    const std::string coding = base::LowerCase(value);
     chunked_ = chunked_ || coding == "chunked";
     if (coding != "chunked" && coding != "identity") {
       wrong = "the answer has a Transfer-Encoding other than chunked";
     }
   } else if (name == "content-encoding") {
-    const std::string coding = LowerCase(value);
+    const std::string coding = base::LowerCase(value);
     const bool is_gzip = coding == "gzip" || coding == "x-gzip";
     if ((is_gzip && gzip_) || (!is_gzip && !coding.empty() && coding != "identity")) {
       wrong = "the answer has a Content-Encoding other than gzip";

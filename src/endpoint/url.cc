@@ -29,14 +29,6 @@ bool IsPathCharacter(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || kOthers.find(c) != kOthers.npos;
 }
 
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 std::string_view WithoutQuery(std::string_view text) {
   return text.substr(0, text.find_first_of("?#"));
 }
@@ -88,7 +80,7 @@ std::string TakeHost(std::string_view& authority, Url& url) {
     url.address = address;
     authority.remove_prefix(end + 1);
   } else {
-    url.host = LowerCase(authority.substr(0, authority.find(':')));
+    url.host = base::LowerCase(authority.substr(0, authority.find(':')));
     authority.remove_prefix(url.host.size());
     url.address = IpAddress::Parse(url.host);
     if (!url.address) return WhatIsWrongWithName(url.host);
@@ -138,7 +130,7 @@ std::string Url::Shown() const { return Origin() + std::string(WithoutQuery(path
 absl::StatusOr<Url> ParseUrl(std::string_view text) {
   if (text.size() > kLongestUrl) return Bad(text, "is longer than 2048 characters");
   const size_t colon = text.find("://");
-  const std::string scheme = colon == text.npos ? "" : LowerCase(text.substr(0, colon));
+  const std::string scheme = colon == text.npos ? "" : base::LowerCase(text.substr(0, colon));
   if (scheme != "http" && scheme != "https") {
     return Bad(text, "is no URL that begins with http:// or https://");
   }
