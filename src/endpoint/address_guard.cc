@@ -74,7 +74,9 @@ absl::StatusOr<std::vector<Cidr>> ParseAllowed(const std::vector<std::string>& b
     } else {
       allowed.push_back(*block);
     }
-    if (!problem.empty()) problems += (problems.empty() ? "" : "; ") + problem;
+    if (problem.empty()) continue;
+    if (!problems.empty()) problems += "; ";
+    problems += problem;
   }
   if (!problems.empty()) return absl::InvalidArgumentError(problems);
   return allowed;

@@ -114,6 +114,8 @@ TEST(AddressGuardTest, RefusesWhatLeadsToARefusedAddress) {
     }
   }
   EXPECT_THAT(Judged(guard, "::127.0.0.1"), HasSubstr("leads to 127.0.0.1"));
+  EXPECT_THAT(Judged(guard, "2001:0:7f00:1::f5ff:fffe"), HasSubstr("leads to 127.0.0.1"));
+  EXPECT_THAT(Judged(guard, "2001:0:a00:1::80ff:fffe"), HasSubstr("leads to 127.0.0.1"));
   EXPECT_THAT(Judged(guard, "::169.254.169.254"), HasSubstr(" leads to 169.254."));
 }
 
@@ -125,17 +127,29 @@ TEST(AddressGuardTest, RefusesALocalNat64WithADecoy) {
 
 TEST(AddressGuardTest, LetsOthersPass) {
   const AddressGuard guard({});
-  for (const char* address : {"10.0.0.1",        "172.16.0.1",
-                              "192.168.1.1",     "100.64.0.1",
-                              "8.8.8.8",         "126.255.255.255",
-                              "128.0.0.0",       "1.0.0.0",
-                              "169.253.255.255", "169.255.0.0",
-                              "223.255.255.255", "255.255.255.254",
-                              "168.63.129.17",   "100.100.100.201",
-                              "fd00::1",         "2001:db8::1",
-                              "fec0::1",         "fd00:ec2::255",
-                              "::ffff:10.0.0.1", "64:ff9b::8.8.8.8",
-                              "2002:a00:1::1",   "64:ff9b:1:fffe::10.0.0.1",
+  for (const char* address : {"10.0.0.1",
+                              "172.16.0.1",
+                              "192.168.1.1",
+                              "100.64.0.1",
+                              "8.8.8.8",
+                              "126.255.255.255",
+                              "128.0.0.0",
+                              "1.0.0.0",
+                              "169.253.255.255",
+                              "169.255.0.0",
+                              "223.255.255.255",
+                              "255.255.255.254",
+                              "168.63.129.17",
+                              "100.100.100.201",
+                              "fd00::1",
+                              "2001:db8::1",
+                              "fec0::1",
+                              "fd00:ec2::255",
+                              "::ffff:10.0.0.1",
+                              "64:ff9b::8.8.8.8",
+                              "2002:a00:1::1",
+                              "2001:0:a00:1::f5ff:fffe",
+                              "64:ff9b:1:fffe::10.0.0.1",
                               "::10.0.0.1"}) {
     EXPECT_EQ(Judged(guard, address), "ok") << address;
   }

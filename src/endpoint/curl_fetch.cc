@@ -67,7 +67,12 @@ void CurlFetch::AddTo(void** list, const std::string& line) {
   }
 }
 
-bool CurlFetch::CheckHeaders() {
+bool CurlFetch::CheckRequest() {
+  // That of a request which was given none; the system would connect it to itself.
+  if (request_.address == IpAddress()) {
+    Fail(FetchFailure::kBadRequest, absl::StatusCode::kInvalidArgument, "has no address");
+    return false;
+  }
   for (const FetchHeader& header : request_.headers) {
     if (IsFieldName(header.name) && IsFieldValue(header.value)) continue;
     Fail(FetchFailure::kBadRequest, absl::StatusCode::kInvalidArgument,
@@ -78,7 +83,7 @@ bool CurlFetch::CheckHeaders() {
 }
 
 bool CurlFetch::Prepare() {
-  if (failed() || !CheckHeaders()) return false;
+  if (failed() || !CheckRequest()) return false;
   easy_ = curl_easy_init();
   if (easy_ == nullptr) {
     Fail(FetchFailure::kBusy, absl::StatusCode::kResourceExhausted, "no memory for a request");

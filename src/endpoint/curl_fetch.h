@@ -41,7 +41,7 @@ class CurlFetch {
   static size_t OnHeader(char* data, size_t size, size_t count, void* self);
   static size_t OnBody(char* data, size_t size, size_t count, void* self);
 
-  bool CheckHeaders();
+  bool CheckRequest();
   void SetTarget();
   void SetTls();
   void SetHeaders();

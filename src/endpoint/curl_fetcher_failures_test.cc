@@ -239,6 +239,14 @@ TEST_F(FailuresTest, HeadersThatCannotBeSent) {
   EXPECT_EQ(server.connections(), 0);
 }
 
+TEST_F(FailuresTest, ARequestWithoutAddress) {
+  const LoopbackServer server(Once(Ok("a 1\n")));
+  FetchRequest request;
+  request.url = ParseUrl(At(server)).value();
+  EXPECT_EQ(Fetch(request)->Failure(), FetchFailure::kBadRequest);
+  EXPECT_EQ(server.connections(), 0);
+}
+
 TEST_F(FailuresTest, MoreFetchesThanTheLimit) {
   const LoopbackServer server([](Connection& connection, int /*number*/) {
     connection.ReadHead();

@@ -42,7 +42,7 @@ struct FetchRequest {
 /// Kinds of failure, for counting and for deciding; the status has the words.
 enum class FetchFailure {
   kNone,
-  /// The request cannot be sent: a header with a line end.
+  /// The request cannot be sent: it has no address, or a header with a line end.
   kBadRequest,
   /// Too many are under way.
   kBusy,

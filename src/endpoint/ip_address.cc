@@ -15,6 +15,7 @@ namespace kgs::endpoint {
 namespace {
 
 constexpr uint32_t kNat64Word = 0x0064ff9b;
+constexpr uint32_t kTeredoWord = 0x20010000;
 
 /// The places of an IPv4 address after a prefix of 48, 56 and 64 bits: byte 8 is never part of it
 /// (RFC 6052, 2.2).
@@ -108,6 +109,8 @@ std::vector<IpAddress> EmbeddedV4(const IpAddress& address) {
   }
   if (first == kNat64Word && second == 0 && third == 0) return {IpAddress::V4(last)};
   if (first == kNat64Word && second >> 16 == 1) return LocalNat64(address);
+  // Its server, and its client with all bits turned (RFC 4380, 4).
+  if (first == kTeredoWord) return {IpAddress::V4(second), IpAddress::V4(~last)};
   if (first >> 16 == 0x2002) return {IpAddress::V4(first << 16 | second >> 16)};
   return {};
 }

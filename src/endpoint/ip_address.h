@@ -50,9 +50,9 @@ class IpAddress {
 };
 
 /// The IPv4 addresses to which \p address may lead where it embeds one: IPv4-mapped, -compatible
-/// and -translated addresses, NAT64 and 6to4. In the block 64:ff9b:1::/48 the place of the IPv4
-/// address is not known from outside: all that stands at one of the places of RFC 6052, of which at
-/// least one is returned. Empty for every other address.
+/// and -translated addresses, NAT64, 6to4 and Teredo. In the block 64:ff9b:1::/48 the place of the
+/// IPv4 address is not known from outside: all that stands at one of the places of RFC 6052, of
+/// which at least one is returned. Empty for every other address.
 std::vector<IpAddress> EmbeddedV4(const IpAddress& address);
 
 /// A block of addresses.

@@ -87,6 +87,9 @@ TEST(EmbeddedV4Test, FindsTheAddressOfEveryForm) {
   EXPECT_THAT(Embedded("::10.1.2.3"), ElementsAre("10.1.2.3"));
   EXPECT_THAT(Embedded("64:ff9b::10.1.2.3"), ElementsAre("10.1.2.3"));
   EXPECT_THAT(Embedded("2002:0a01:0203::1"), ElementsAre("10.1.2.3"));
+  // A Teredo server at 65.54.227.120 and a client at 192.0.2.45.
+  EXPECT_THAT(Embedded("2001:0:4136:e378:8000:63bf:3fff:fdd2"),
+              ElementsAre("65.54.227.120", "192.0.2.45"));
 }
 
 // The examples of RFC 6052, 2.4, of 192.0.2.33, with a prefix within 64:ff9b:1::/48.
