@@ -90,9 +90,10 @@ absl::Status AddressGuard::Judge(const IpAddress& address, uint16_t port,
     if (IsAllowed(meaning)) continue;
     const std::string why = WhyRefused(meaning, port, object_namespace);
     if (why.empty()) continue;
-    const std::string leads = meaning == address ? "" : " leads to " + meaning.Text() + ", which";
-    return absl::PermissionDeniedError(address.Text() + leads + " " + why +
-                                       "; --engine-endpoint-allow can allow it");
+    std::string message = address.Text();
+    if (meaning != address) message += " leads to " + meaning.Text() + ", which";
+    message += " " + why + "; --engine-endpoint-allow can allow it";
+    return absl::PermissionDeniedError(message);
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,7 +84,6 @@ std::vector<std::string> EmbeddingForms(const IpAddress& v4) {
   const std::string low = hex(bits & 0xffff);
   const std::string a = hex(bits >> 24);
   const std::string bc = hex(bits >> 8 & 0xffff);
-  const std::string ab = high;
   return {
       "::ffff:" + v4.Text(),
       "::ffff:0:" + v4.Text(),
@@ -91,7 +91,7 @@ std::vector<std::string> EmbeddingForms(const IpAddress& v4) {
       "64:ff9b:1::" + v4.Text(),
       "64:ff9b:1:fffe::" + v4.Text(),
       // Prefixes of 48, 56 and 64 bits.
-      "64:ff9b:1:" + ab + ":" + hex(bits >> 8 & 0xff) + ":" + hex((bits & 0xff) << 8) + "::",
+      "64:ff9b:1:" + high + ":" + hex(bits >> 8 & 0xff) + ":" + hex((bits & 0xff) << 8) + "::",
       "64:ff9b:1:" + a + ":" + hex(bits >> 16 & 0xff) + ":" + low + "::",
       "64:ff9b:1:0:" + a + ":" + bc + ":" + hex((bits & 0xff) << 8) + ":0",
       "2002:" + high + ":" + low + "::1",

@@ -80,6 +80,10 @@ TEST_F(FailuresTest, BodiesThatStopBeforeTheirEnd) {
   const std::string packed = Gzip("secret 1\nsecret 2\n");
   const std::string gzip = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n";
   const std::string cut = packed.substr(0, packed.size() - 9);
+  const std::string whole_but_cut =
+      gzip + "Content-Length: " + std::to_string(cut.size()) + "\r\n\r\n" + cut;
+  const std::string closed_and_cut = gzip + "\r\n" + cut;
+  const std::string gzip_of_nothing = gzip + "Content-Length: 0\r\n\r\n";
   for (const std::string& answer :
        {std::string("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nsecret 1\n"),
         std::string("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"),
@@ -87,8 +91,7 @@ TEST_F(FailuresTest, BodiesThatStopBeforeTheirEnd) {
         std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nsecret 1\n"),
         std::string(
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nsecret 1\n\r\n0\r\n"),
-        gzip + "Content-Length: " + std::to_string(cut.size()) + "\r\n\r\n" + cut,
-        gzip + "\r\n" + cut, gzip + "Content-Length: 0\r\n\r\n", std::string("")}) {
+        whole_but_cut, closed_and_cut, gzip_of_nothing, std::string("")}) {
     EXPECT_EQ(FailureOf(answer), FetchFailure::kTruncated) << answer;
   }
 }
