@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """KEDA's custom resource definitions, out of its Go module, patched as its kustomization does.
 
-Needs Go, to fetch the module, and python3-yaml.
+The version is that of tests/e2e/keda/go.mod. Needs Go, to fetch the module, and python3-yaml.
 """
 
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 
 import yaml
 
-MODULE = "github.com/kedacore/keda/v2@v2.21.0"
+_MODULE = "github.com/kedacore/keda/v2"
+_GO_MOD = pathlib.Path(__file__).resolve().parent.parent / "e2e" / "keda" / "go.mod"
 _PATCHES = {"scaledobjects.keda.sh": "scaledobject_patch.yaml",
             "scaledjobs.keda.sh": "scaledjob_patch.yaml"}
 
@@ -54,10 +56,11 @@ def scalable_crd(kind):
 
 
 def _module():
-    # Away from any go.mod, so that no module of ours has a say.
+    version = re.search(rf"^\s+{re.escape(_MODULE)} (v\S+)", _GO_MOD.read_text(), re.MULTILINE)[1]
+    # Away from any go.mod, which might want another Go.
     with tempfile.TemporaryDirectory() as elsewhere:
-        answer = subprocess.run(["go", "mod", "download", "-json", MODULE], cwd=elsewhere,
-                                stdout=subprocess.PIPE, text=True, check=True)
+        answer = subprocess.run(["go", "mod", "download", "-json", f"{_MODULE}@{version}"],
+                                cwd=elsewhere, stdout=subprocess.PIPE, text=True, check=True)
     return pathlib.Path(json.loads(answer.stdout)["Dir"])
 
 

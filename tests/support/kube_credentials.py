@@ -35,22 +35,25 @@ class Authority:
             .sign(self._key, hashes.SHA256()))
         self.certificate = self._write(f"{name}.crt", _pem(self._certificate))
 
-    def issue(self, name, common_name, organization=None, server=False, valid=True):
+    def issue(self, name, common_name, organization=None, server=False, valid=True, names=()):
         """Writes NAME.crt and NAME.key and returns their paths.
 
-        A server's certificate is for 127.0.0.1 and localhost. With `valid=False` it has expired.
+        A server's certificate is for 127.0.0.1, localhost and `names`, and with those it is a
+        client's too. With `valid=False` it has expired.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
         if organization:
             attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH] if server else []
+        if names or not server:
+            usages.append(ExtendedKeyUsageOID.CLIENT_AUTH)
         builder = (self._builder(x509.Name(attributes), key, valid)
                    .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-                   .add_extension(x509.ExtendedKeyUsage([usage]), critical=False))
+                   .add_extension(x509.ExtendedKeyUsage(usages), critical=False))
         if server:
-            names = [x509.DNSName("localhost"), x509.DNSName("kubernetes.default.svc"),
-                     x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            names = [x509.DNSName(one) for one in ("localhost", "kubernetes.default.svc", *names)]
+            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,

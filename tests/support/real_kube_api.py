@@ -34,23 +34,24 @@ READER_RULES = [
 ]
 
 
-def programs():
-    """The paths of etcd and kube-apiserver, or FileNotFoundError that says how to get them."""
+def program(name, module="kubernetes"):
+    """The path of a program that tests/e2e/MODULE/build makes; FileNotFoundError says how."""
     cache = pathlib.Path(os.environ.get("E2E_CACHE", "~/.cache/keda-gpu-scaler/e2e")).expanduser()
-    paths = [cache / "bin" / name for name in ("etcd", "kube-apiserver")]
-    for path in paths:
-        if not path.exists():
-            raise FileNotFoundError(f"no {path}: run tests/e2e/kubernetes/build {path.name}")
-    return paths
+    path = cache / "bin" / name
+    if not path.exists():
+        raise FileNotFoundError(f"no {path}: run tests/e2e/{module}/build {name}")
+    return path
 
 
 class RealKubeApi(KubeAccess):
     """One running server, with methods as of FakeKubeApi; use as a context manager."""
 
-    def __init__(self, folder=None):
-        self._etcd_program, self._server_program = programs()
+    def __init__(self, folder=None, logs=None):
+        """Logs are kept in `logs` (default: with all the rest)."""
+        self._etcd_program, self._server_program = program("etcd"), program("kube-apiserver")
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="kube-api-")
         self.folder = pathlib.Path(folder or self._temporary.name)
+        self.logs = pathlib.Path(logs or self.folder)
         self.kinds = dict(KINDS)
         self._etcd = self._server = None
 
@@ -70,7 +71,7 @@ class RealKubeApi(KubeAccess):
 
     def close(self):
         for process in (self._server, self._etcd):
-            _end(process)
+            end(process)
         if self._temporary:
             self._temporary.cleanup()
 
@@ -128,7 +129,7 @@ class RealKubeApi(KubeAccess):
 
     def down(self):
         """Ends the server, and with it every connection; what is stored stays."""
-        _end(self._server)
+        end(self._server)
         self._server = None
 
     def stall(self):
@@ -148,7 +149,7 @@ class RealKubeApi(KubeAccess):
 
     def stop_etcd(self):
         """Takes the server's storage away, for good."""
-        _end(self._etcd)
+        end(self._etcd)
 
     def revision(self):
         """The newest resourceVersion."""
@@ -174,7 +175,7 @@ class RealKubeApi(KubeAccess):
         rows = (f"{token},{user},{user}\n" for user, token in TOKENS.items())
         (self.folder / "tokens.csv").write_text("".join(rows), encoding="utf-8")
         self._signing = signing_key(self.folder / "pki")
-        self._etcd_port, peer, self._port = _free_ports(3)
+        self._etcd_port, peer, self._port = free_ports(3)
         self._peer = f"http://127.0.0.1:{peer}"
         self.admin = self.client("admin")
 
@@ -202,20 +203,28 @@ class RealKubeApi(KubeAccess):
             f"--requestheader-client-ca-file={self._front.certificate}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={public}",
-            f"--service-account-signing-key-file={private}"])
+            f"--service-account-signing-key-file={private}", *self._server_flags()])
         self.wait(self._ready, "ready")
 
+    def _server_flags(self):
+        """Further ones, of those who derive from this."""
+        return ()
+
     def _start(self, name, command):
-        with open(self.folder / f"{name}.log", "ab") as log:
+        with open(self.logs / f"{name}.log", "ab") as log:
             return subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL, stdout=log,
                                     stderr=log)
 
     def _ready(self):
-        for name, process in (("etcd", self._etcd), ("kube-apiserver", self._server)):
-            if process.poll() is not None:
-                log = (self.folder / f"{name}.log").read_text(errors="replace")
-                raise RuntimeError(f"{name} ended with status {process.returncode}:\n{log[-3000:]}")
+        self._check("etcd", self._etcd)
+        self._check("kube-apiserver", self._server)
         return self.admin.request("GET", "/readyz").status == 200
+
+    def _check(self, name, process):
+        """Raises RuntimeError with the end of its log where a process has ended."""
+        if process.poll() is not None:
+            log = (self.logs / f"{name}.log").read_text(errors="replace")
+            raise RuntimeError(f"{name} ended with status {process.returncode}:\n{log[-3000:]}")
 
     def wait(self, condition, what):
         """Polls until `condition()` is true; a server that cannot be reached is not yet true."""
@@ -271,7 +280,7 @@ class RealKubeApi(KubeAccess):
         return answer.json()["spec"].get("nodeName") if answer.status == 200 else None
 
 
-def _free_ports(count):
+def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
@@ -279,7 +288,8 @@ def _free_ports(count):
     return ports
 
 
-def _end(process):
+def end(process):
+    """Ends a process that may be stopped, or none at all."""
     if process is None or process.poll() is not None:
         return
     process.send_signal(signal.SIGCONT)
