@@ -66,6 +66,11 @@ void ReadStatus(const JsonFields& status, model::Pod& pod) {
     pod.ready = condition.Text("status") == "True";
     pod.ready_changed_unix_seconds = condition.Time("lastTransitionTime");
   }
+  pod.ip = status.Text("podIP");
+  for (const JsonFields& container : status.Objects("containerStatuses")) {
+    const auto started = container.Object("state").Object("running").Time("startedAt");
+    pod.containers_started_unix_seconds = std::max(pod.containers_started_unix_seconds, started);
+  }
 }
 
 /// One of matchExpressions.
@@ -210,11 +215,10 @@ absl::StatusOr<std::vector<std::pair<model::DraDevice, std::string>>> ReadResour
 }
 
 bool IsDroppedKey(std::string_view key) {
-  static constexpr std::array<std::string_view, 19> kKeys = {
+  static constexpr std::array<std::string_view, 18> kKeys = {
       "affinity",
       "capacity",
       "consumesCounters",
-      "containerStatuses",
       "containers",
       "ephemeralContainerStatuses",
       "ephemeralContainers",

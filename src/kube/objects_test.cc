@@ -24,7 +24,11 @@ json Pod() {
     "status": {"phase": "Running", "startTime": "2026-01-01T00:00:00Z", "conditions": [
         {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2025-01-01T00:00:00Z"},
         {"type": "Ready", "status": "True", "lastProbeTime": null,
-         "lastTransitionTime": "2026-01-01T00:00:07Z"}]}})");
+         "lastTransitionTime": "2026-01-01T00:00:07Z"}],
+      "podIP": "10.244.1.7", "podIPs": [{"ip": "10.244.1.7"}], "containerStatuses": [
+        {"name": "sidecar", "state": {"running": {"startedAt": "2026-01-01T00:00:09Z"}}},
+        {"name": "server", "state": {"running": {"startedAt": "2026-01-01T00:00:03Z"}}},
+        {"name": "loader", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}})");
 }
 
 template <typename T>
@@ -67,6 +71,8 @@ TEST(ReadPod, KeepsWhatAnAnswerNeeds) {
   EXPECT_EQ(pod->started_unix_seconds, 1767225600);
   EXPECT_TRUE(pod->ready);
   EXPECT_EQ(pod->ready_changed_unix_seconds, 1767225607);
+  EXPECT_EQ(pod->ip, "10.244.1.7");
+  EXPECT_EQ(pod->containers_started_unix_seconds, 1767225609);
   EXPECT_EQ(pod->group_size, 4);
   EXPECT_EQ(pod->seen_started, std::nullopt);
   EXPECT_EQ(pod->seen_replacing, std::nullopt);
@@ -76,7 +82,8 @@ TEST(ReadPod, TakesNullAndAbsentAlike) {
   for (const bool null : {false, true}) {
     json object = Pod();
     for (const char* path : {"/metadata/labels", "/metadata/annotations", "/spec/nodeName",
-                             "/status/phase", "/status/startTime", "/status/conditions"}) {
+                             "/status/phase", "/status/startTime", "/status/conditions",
+                             "/status/podIP", "/status/containerStatuses"}) {
       const json::json_pointer pointer(path);
       object[pointer] = nullptr;
       if (!null) object[pointer.parent_pointer()].erase(pointer.back());
@@ -88,6 +95,8 @@ TEST(ReadPod, TakesNullAndAbsentAlike) {
     EXPECT_EQ(pod->phase, model::PodPhase::kUnknown);
     EXPECT_EQ(pod->started_unix_seconds, std::nullopt);
     EXPECT_FALSE(pod->ready);
+    EXPECT_EQ(pod->ip, "");
+    EXPECT_EQ(pod->containers_started_unix_seconds, std::nullopt);
     EXPECT_EQ(pod->group_size, 0);
   }
 }
@@ -128,6 +137,9 @@ TEST(ReadPod, NamesWhatIsWrong) {
               HasSubstr("status.conditions[0]: not an object"));
   EXPECT_THAT(PodErrorWith("/status/conditions/1/lastTransitionTime", ""),
               HasSubstr("status.conditions[1].lastTransitionTime"));
+  EXPECT_THAT(PodErrorWith("/status/podIP", 10), HasSubstr("status.podIP: not a string"));
+  EXPECT_THAT(PodErrorWith("/status/containerStatuses/1/state/running/startedAt", "now"),
+              HasSubstr("status.containerStatuses[1].state.running.startedAt"));
   for (const char* size : {"0", "-1", "2.5", "many", "2147483648"}) {
     json object = Pod();
     object["metadata"]["annotations"]["leaderworkerset.sigs.k8s.io/size"] = size;
@@ -258,7 +270,7 @@ TEST(IsDroppedKey, DropsBulkAndNothingThatIsRead) {
     EXPECT_TRUE(IsDroppedKey(key)) << key;
   }
   for (const char* key : {"", "metadata", "labels", "annotations", "spec", "nodeName", "status",
-                          "conditions", "selector", "matchLabels", "triggers", "devices",
+                          "conditions", "podIP", "containerStatuses", "selector", "matchLabels", "triggers", "devices",
                           "attributes", "basic", "pool", "advanced", "zzz"}) {
     EXPECT_FALSE(IsDroppedKey(key)) << key;
   }

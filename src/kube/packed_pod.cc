@@ -12,6 +12,7 @@ namespace {
 struct Head {
   int64_t started;
   int64_t ready_changed;
+  int64_t containers_started;
   base::Duration::rep seen_started;
   base::Duration::rep seen_replacing;
   int32_t group_size;
@@ -28,6 +29,7 @@ enum Flag : uint32_t {
   kReadyChanged = 8,
   kSeenStarted = 16,
   kSeenReplacing = 32,
+  kContainersStarted = 64,
 };
 
 uint32_t FlagIf(bool set, Flag flag) { return set ? flag : 0U; }
@@ -40,6 +42,7 @@ Head HeadOf(const model::Pod& pod) {
   Head head;
   head.started = pod.started_unix_seconds.value_or(0);
   head.ready_changed = pod.ready_changed_unix_seconds.value_or(0);
+  head.containers_started = pod.containers_started_unix_seconds.value_or(0);
   head.seen_started = Ticks(pod.seen_started);
   head.seen_replacing = Ticks(pod.seen_replacing);
   head.group_size = pod.group_size;
@@ -49,7 +52,8 @@ Head HeadOf(const model::Pod& pod) {
                FlagIf(pod.started_unix_seconds.has_value(), kStarted) |
                FlagIf(pod.ready_changed_unix_seconds.has_value(), kReadyChanged) |
                FlagIf(pod.seen_started.has_value(), kSeenStarted) |
-               FlagIf(pod.seen_replacing.has_value(), kSeenReplacing);
+               FlagIf(pod.seen_replacing.has_value(), kSeenReplacing) |
+               FlagIf(pod.containers_started_unix_seconds.has_value(), kContainersStarted);
   return head;
 }
 
@@ -73,13 +77,14 @@ std::string Take(std::string_view& bytes) {
 PackedPod::PackedPod(const model::Pod& pod) {
   const Head head = HeadOf(pod);
   size_t size = sizeof(head) + pod.name.pod_namespace.size() + pod.name.name.size() +
-                pod.uid.size() + pod.node.size() + sizeof(uint32_t) * 4;
+                pod.uid.size() + pod.node.size() + pod.ip.size() + sizeof(uint32_t) * 5;
   for (const auto& [key, value] : pod.labels) {
     size += key.size() + value.size() + sizeof(uint32_t) * 2;
   }
   bytes_.reserve(size);
   bytes_.append(reinterpret_cast<const char*>(&head), sizeof(head));
-  for (const std::string* text : {&pod.name.pod_namespace, &pod.name.name, &pod.uid, &pod.node}) {
+  for (const std::string* text :
+       {&pod.name.pod_namespace, &pod.name.name, &pod.uid, &pod.node, &pod.ip}) {
     Append(bytes_, *text);
   }
   for (const auto& [key, value] : pod.labels) {
@@ -103,6 +108,7 @@ model::Pod PackedPod::Unpack() const {
   pod.name.name = Take(rest);
   pod.uid = Take(rest);
   pod.node = Take(rest);
+  pod.ip = Take(rest);
   pod.labels.resize(head.labels);
   for (auto& [key, value] : pod.labels) {
     key = Take(rest);
@@ -114,6 +120,7 @@ model::Pod PackedPod::Unpack() const {
   pod.group_size = head.group_size;
   if (has(kStarted)) pod.started_unix_seconds = head.started;
   if (has(kReadyChanged)) pod.ready_changed_unix_seconds = head.ready_changed;
+  if (has(kContainersStarted)) pod.containers_started_unix_seconds = head.containers_started;
   if (has(kSeenStarted)) pod.seen_started = time(head.seen_started);
   if (has(kSeenReplacing)) pod.seen_replacing = time(head.seen_replacing);
   return pod;

@@ -13,6 +13,8 @@ using testing::PodOf;
 TEST(PackedPod, UnpacksTheSame) {
   model::Pod pod = PodOf("web-a", {{"app", "web"}, {"empty", ""}, {"zone", std::string(300, 'z')}});
   pod.node = "node-a";
+  pod.ip = "10.0.0.1";
+  pod.containers_started_unix_seconds = 1767225609;
   pod.terminating = pod.ready = true;
   pod.ready_changed_unix_seconds = -1;
   pod.group_size = 8;
@@ -21,6 +23,8 @@ TEST(PackedPod, UnpacksTheSame) {
   EXPECT_EQ(again.name, pod.name);
   EXPECT_EQ(again.uid, pod.uid);
   EXPECT_EQ(again.node, pod.node);
+  EXPECT_EQ(again.ip, pod.ip);
+  EXPECT_EQ(again.containers_started_unix_seconds, pod.containers_started_unix_seconds);
   EXPECT_EQ(again.labels, pod.labels);
   EXPECT_EQ(again.phase, pod.phase);
   EXPECT_EQ(again.terminating, pod.terminating);

@@ -68,12 +68,16 @@ TEST(Recorded, Pods) {
   EXPECT_EQ(worker.started_unix_seconds, 1767225600);
   EXPECT_TRUE(worker.ready);
   EXPECT_EQ(worker.ready_changed_unix_seconds, 1767225600);
+  EXPECT_EQ(worker.ip, "10.244.1.7");
+  EXPECT_EQ(worker.containers_started_unix_seconds, 1767225600);
   EXPECT_EQ(*model::FindLabel(worker.labels, "leaderworkerset.sigs.k8s.io/name"), "deepseek");
   const model::Pod& pending = pods.at("llama-6f9c8d7b54-zz7lp");
   EXPECT_EQ(pending.node, "");
   EXPECT_EQ(pending.phase, model::PodPhase::kPending);
   EXPECT_EQ(pending.started_unix_seconds, std::nullopt);
   EXPECT_FALSE(pending.ready);
+  EXPECT_EQ(pending.ip, "");
+  EXPECT_EQ(pending.containers_started_unix_seconds, std::nullopt);
 }
 
 TEST(Recorded, ScaledObjects) {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "model/allocation.h"
+#include "model/engine_scrape.h"
 #include "model/node_snapshot.h"
 
 namespace kgs::model {
@@ -30,6 +31,8 @@ struct NodeReport {
   std::string listing_problem;
   /// By pod name.
   std::vector<PodDevices> pods;
+  /// By pod_uid and key.
+  std::vector<PodEngineReading> engines;
 };
 
 }  // namespace kgs::model

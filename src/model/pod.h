@@ -48,6 +48,11 @@ struct Pod {
   bool ready = false;
   /// Its lastTransitionTime, by the clock of its node.
   std::optional<int64_t> ready_changed_unix_seconds;
+  /// status.podIP; empty until it has one.
+  std::string ip;
+  /// The newest state.running.startedAt of its containers, by the clock of its node: changes when
+  /// any of them starts again.
+  std::optional<int64_t> containers_started_unix_seconds;
   /// Annotation leaderworkerset.sigs.k8s.io/size: the pods of its group; 0 where there is none.
   int group_size = 0;
 

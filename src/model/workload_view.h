@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "model/engine_scrape.h"
 #include "model/node_snapshot.h"
 #include "model/pod.h"
 #include "model/scale_target.h"
@@ -63,6 +64,9 @@ struct PodView {
   Unattributed unattributed = Unattributed::kNone;
   /// In words that name the node or the id and do not change from poll to poll; empty for kNone.
   std::string why;
+  /// By key: what the agent of the pod's node has read from its engine, whether or not its devices
+  /// are known. Empty where that agent is silent, or reads nothing of this pod.
+  std::vector<PodEngineReading> engines;
 };
 
 struct WorkloadView {
