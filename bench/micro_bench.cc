@@ -79,13 +79,13 @@ void NodeValue(benchmark::State& state) {
   // The moment of the snapshot: its readings do not go stale under the benchmark.
   const base::SteadyTime now = node.snapshot->taken;
   if (!parsed.ok() ||
-      !decision::NodeValue(parsed->spec, node.snapshot.get(), now, kMaxReadingAge).ok()) {
+      !decision::NodeValue(parsed->main(), node.snapshot.get(), now, kMaxReadingAge).ok()) {
     state.SkipWithError("there is no value");
     return;
   }
   while (state.KeepRunning()) {
     benchmark::DoNotOptimize(
-        decision::NodeValue(parsed->spec, node.snapshot.get(), now, kMaxReadingAge));
+        decision::NodeValue(parsed->main(), node.snapshot.get(), now, kMaxReadingAge));
   }
 }
 BENCHMARK(NodeValue);

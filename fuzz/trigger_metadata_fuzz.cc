@@ -46,8 +46,8 @@ Metadata ReadLines(std::string_view input) {
 bool IsPathSegment(const std::string& name) {
   constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
-  return !name.empty() && name.size() <= 128 && name != "." && name != ".." &&
-         name.find_first_not_of(kAllowed) == name.npos;
+  return !name.empty() && name.size() <= 128 + std::string_view("-kv-cache").size() &&
+         name != "." && name != ".." && name.find_first_not_of(kAllowed) == name.npos;
 }
 
 void CheckSpec(const TriggerSpec& spec) {
@@ -56,28 +56,31 @@ void CheckSpec(const TriggerSpec& spec) {
   Check(std::isfinite(spec.activation_threshold) && spec.activation_threshold >= 0, "threshold");
   Check(IsPathSegment(spec.metric_name), "metric name");
   Check(kgs::catalogue::MetricOf(spec.metric).scalable, "metric");
+  for (const kgs::model::EngineQuery& query : kgs::trigger::EngineQueriesOf(spec)) {
+    Check(!query.signal.empty() && query.port >= 0 && query.port <= 65535, "engine query");
+    Check(query.path.empty() || query.path.front() == '/', "engine path");
+    Check((query.signal == "prometheus") == !query.series_name.empty(), "series");
+    Check(query.signal != "prometheus" || query.port > 0, "port of a series");
+    Check(query.interval >= std::chrono::milliseconds(200) &&
+              query.interval <= std::chrono::minutes(1),
+          "scrape interval");
+  }
   Check(spec.gpu_index >= kgs::trigger::kAllGpus && spec.gpu_index <= 1023, "GPU index");
   Check(spec.poll_interval >= std::chrono::seconds(1), "poll interval");
   Check(!kgs::catalogue::AggregationName(spec.aggregation).empty(), "aggregation");
 }
 
-bool Same(const TriggerSpec& a, const TriggerSpec& b) {
-  return a.profile == b.profile && a.metric_name == b.metric_name && a.metric == b.metric &&
-         a.target == b.target && a.activation_threshold == b.activation_threshold &&
-         a.gpu_index == b.gpu_index && a.aggregation == b.aggregation &&
-         a.poll_interval == b.poll_interval && a.always_active == b.always_active;
-}
-
 bool Same(const Parsed& a, const Parsed& b) {
   if (a.ok() != b.ok()) return false;
   if (!a.ok()) return a.status() == b.status();
-  return a->warnings == b->warnings && Same(a->spec, b->spec);
+  return a->warnings == b->warnings && a->specs == b->specs;
 }
 
 Parsed ParseChecked(const Metadata& metadata, UnknownKeys policy) {
   Parsed parsed = ParseTrigger(metadata, policy);
   if (parsed.ok()) {
-    CheckSpec(parsed->spec);
+    Check(!parsed->specs.empty(), "a spec");
+    for (const TriggerSpec& spec : parsed->specs) CheckSpec(spec);
   } else {
     Check(absl::IsInvalidArgument(parsed.status()), "code");
     Check(!parsed.status().message().empty(), "a message");

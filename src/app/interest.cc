@@ -11,9 +11,12 @@ fleet::Interest InterestOf(const std::vector<std::shared_ptr<const model::Scaled
     for (const model::Trigger& trigger : object->triggers) {
       if (!trigger.push) continue;
       const auto parsed = trigger::ParseTrigger(trigger.metadata, trigger::UnknownKeys::kWarn);
-      if (!parsed.ok() || parsed->spec.always_active) continue;
-      all.push_back(
-          {{parsed->spec.metric, parsed->spec.aggregation, parsed->spec.activation_threshold}});
+      if (!parsed.ok()) continue;
+      for (const trigger::TriggerSpec& spec : parsed->specs) {
+        // Engines are asked at intervals of their own.
+        if (spec.always_active || spec.engine) continue;
+        all.push_back({{spec.metric, spec.aggregation, spec.activation_threshold}});
+      }
     }
   }
   return fleet::Union(all);

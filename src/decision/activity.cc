@@ -18,6 +18,10 @@ std::string AboveText(const trigger::TriggerSpec& spec, const Replica& replica) 
     return replica.unit.name + " is busy: its gpu_utilization is " +
            base::FormatNumber(*replica.reading.gpu_utilization);
   }
+  if (*replica.reading.value <= spec.activation_threshold) {
+    return replica.unit.name +
+           " has requests that wait or run: " + base::FormatNumber(*replica.reading.load);
+  }
   return replica.unit.name + " at " + base::FormatNumber(*replica.reading.value) + " is above " +
          (spec.threshold_hidden ? "the threshold" : base::FormatNumber(spec.activation_threshold));
 }

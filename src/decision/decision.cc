@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "catalogue/metrics.h"
 #include "decision/activity.h"
 #include "decision/explain.h"
 #include "decision/metric_type.h"
@@ -22,10 +21,7 @@ namespace {
 
 using base::SteadyTime;
 using model::HpaMetricType;
-
-bool IsDemand(const trigger::TriggerSpec& spec) {
-  return catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand;
-}
+using trigger::IsDemand;
 
 void Fail(Decision& decision, Branch branch, absl::Status status) {
   decision.branch = branch;
@@ -51,6 +47,8 @@ Tally TallyOf(const Question& question, const Sight& sight, const Decision& deci
   // The HPA multiplies a level under Value by the Ready pods: only those may vouch for it.
   const bool ready_only = tally.type == HpaMetricType::kValue && !IsDemand(spec);
   for (const Replica& replica : sight.replicas) {
+    // What sleeps has no load, and is nothing that a level could be the mean of.
+    if (replica.standing == Standing::kAsleep && IsDemand(spec)) tally.values.push_back(0);
     if (replica.standing != Standing::kMeasured || (ready_only && !replica.ready)) continue;
     // In a formula a number that holds means nothing: there it stays what it is.
     const bool holds = replica.preallocated && !question.view.object->modifiers;
@@ -89,7 +87,7 @@ absl::Status CheckPods(const Question& question, const Sight& sight, Decision& d
         "them (replicaLabel): use AverageValue");
   }
   if (!question.view.object->modifiers) return absl::OkStatus();
-  const std::vector<std::string> missing = MissingTexts(sight, decision);
+  const std::vector<std::string> missing = MissingTexts(question, sight, decision);
   if (missing.empty()) return absl::OkStatus();
   decision.branch = Branch::kFormulaIncomplete;
   return absl::UnavailableError(
@@ -110,7 +108,9 @@ absl::StatusOr<Number> NumberOf(const Question& question, const Sight& sight,
     decision.branch = Branch::kBlind;
     return absl::UnavailableError(Summary(BlindText(question, sight), LostTexts(sight)));
   }
-  if (sight.measured == 0) return HoldNumber(tally, Branch::kAllLoading);
+  if (sight.measured == 0 && (sight.asleep == 0 || !IsDemand(spec))) {
+    return HoldNumber(tally, Branch::kAllLoading);
+  }
   if (IsDemand(spec)) return DemandNumber(tally);
   if (tally.values.empty()) return HoldNumber(tally, Branch::kNoneReady);
   return LevelNumber(tally);
@@ -122,6 +122,7 @@ void Describe(const Question& question, const Sight& sight, Decision& decision) 
   decision.loading = sight.loading;
   decision.overdue = sight.overdue;
   decision.lost = sight.lost;
+  decision.asleep = sight.asleep;
   decision.ready = ReadyPodsOfHpa(question.view);
   decision.coverage = sight.coverage();
   for (const Replica& replica : sight.replicas) {
@@ -130,7 +131,8 @@ void Describe(const Question& question, const Sight& sight, Decision& decision) 
         reading.value ? question.now - reading.oldest : base::Duration::zero();
     if (decision.inputs.size() < kMostInputs) {
       decision.inputs.push_back({replica.unit.name, StandingName(replica.standing), reading.value,
-                                 age, reading.value ? "" : reading.why});
+                                 age, reading.value ? "" : reading.why,
+                                 reading.of_engine ? "engine" : "gpus"});
     }
     if (replica.standing != Standing::kMeasured) continue;
     decision.preallocated += replica.preallocated ? 1 : 0;

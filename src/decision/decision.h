@@ -32,13 +32,15 @@ struct Question {
 struct Input {
   /// "pod default/web-0", "group 3 of default/llama", "node gpu-1".
   std::string name;
-  /// "measured", "loading", "overdue", "lost".
+  /// "measured", "loading", "overdue", "lost", "asleep".
   std::string_view standing;
   std::optional<double> value;
   /// Of its oldest reading.
   base::Duration age{};
   /// Why there is no value; empty where there is one.
   std::string why;
+  /// What it was read from, or was to be: "gpus", "engine".
+  std::string_view source = "gpus";
 };
 
 struct Decision {
@@ -65,6 +67,8 @@ struct Decision {
   int loading = 0;
   int overdue = 0;
   int lost = 0;
+  /// Their engines sleep.
+  int asleep = 0;
   /// Pods that the HPA counts as Ready.
   int ready = 0;
   /// Replicas whose memory is preallocated: they count as the target.

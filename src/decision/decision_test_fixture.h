@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,13 @@ class DecisionFixture : public ::testing::Test {
   void Ask(model::MetricId metric, double target) {
     spec_.metric = metric;
     spec_.target = target;
+  }
+
+  /// What the metadata says, of which the first spec counts.
+  void AskBy(const trigger::Metadata& metadata) {
+    const auto parsed = trigger::ParseTrigger(metadata, trigger::UnknownKeys::kRefuse);
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    spec_ = parsed->main();
   }
 
   /// As many replicas as pods, all Ready, each with a GPU for each of its values.
@@ -89,10 +97,31 @@ class DecisionFixture : public ::testing::Test {
     view_.pods[i].gpus[0].node = std::move(node);
   }
 
+  /// What the engine of a pod says from now on, to one of the spec's queries.
+  void SetEngine(size_t i, const trigger::EngineMetric& metric, model::EngineReading reading) {
+    auto& engines = view_.pods[i].engines;
+    std::erase_if(engines, [&](const auto& known) { return known.key == metric.key; });
+    const auto place = std::find_if(engines.begin(), engines.end(),
+                                    [&](const auto& known) { return known.key > metric.key; });
+    engines.insert(place, {view_.pods[i].pod->uid, metric.key, std::move(reading), kMaxAge});
+  }
+  void SetEngine(size_t i, const trigger::EngineMetric& metric, double value) {
+    SetEngine(i, metric, model::EngineReading::Value(value, now_));
+  }
+  void SetEngine(size_t i, const trigger::EngineMetric& metric, model::EngineGap gap) {
+    SetEngine(i, metric, model::EngineReading::Missing(gap, "words of the agent", now_));
+  }
+  /// As many replicas as values, without GPUs, whose engines say them.
+  void SetEngines(const std::vector<double>& values) {
+    SetPods(std::vector<std::vector<double>>(values.size()));
+    for (size_t i = 0; i < values.size(); ++i) SetEngine(i, *spec_.engine, values[i]);
+  }
+
   /// Time goes by, and all agents that are there report the same again.
   void Pass(base::Duration duration) {
     now_ += duration;
     for (model::PodView& pod : view_.pods) {
+      for (model::PodEngineReading& engine : pod.engines) Renew(engine.reading);
       if (pod.gpus.empty()) continue;
       auto node = std::make_shared<model::NodeSnapshot>(*pod.gpus[0].node);
       for (model::GpuSnapshot& gpu : node->gpus) Renew(gpu.readings);
@@ -116,7 +145,14 @@ class DecisionFixture : public ::testing::Test {
   model::WorkloadView view_;
   History history_;
 
+  static constexpr base::Duration kMaxAge = std::chrono::seconds(3);
+
  private:
+  void Renew(model::EngineReading& reading) const {
+    reading = reading.has_value()
+                  ? model::EngineReading::Value(reading.value(), now_)
+                  : model::EngineReading::Missing(reading.gap(), reading.detail(), now_);
+  }
   void Renew(model::Readings& readings) const {
     for (size_t i = 0; i < model::kMetricCount; ++i) {
       model::Reading& reading = readings[static_cast<model::MetricId>(i)];

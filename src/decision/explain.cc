@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decision/explain.h"
 
-#include "catalogue/metrics.h"
-
 namespace kgs::decision {
 namespace {
 
 std::string MetricName(const trigger::TriggerSpec& spec) {
-  return std::string(catalogue::MetricOf(spec.metric).name);
+  return std::string(trigger::MetricNameOf(spec));
 }
 
 std::string PodsText(int count) {
@@ -35,7 +33,7 @@ std::string PreallocatedText(const Question& question, int count) {
 }
 
 std::string SharedText(const trigger::TriggerSpec& spec, int count) {
-  const bool adds_up = catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand;
+  const bool adds_up = trigger::IsDemand(spec);
   return "shared GPU: " + PodsText(count) + " share theirs with other pods; " + MetricName(spec) +
          (adds_up ? " is divided by the shares" : " is that of the whole GPU");
 }
@@ -58,10 +56,12 @@ std::vector<std::string> LostTexts(const Sight& sight) {
   return texts;
 }
 
-std::vector<std::string> MissingTexts(const Sight& sight, const Decision& decision) {
+std::vector<std::string> MissingTexts(const Question& question, const Sight& sight,
+                                      const Decision& decision) {
   std::vector<std::string> texts;
   const bool by_ready = decision.metric_type == model::HpaMetricType::kValue;
   for (const Replica& replica : sight.replicas) {
+    if (replica.standing == Standing::kAsleep && trigger::IsDemand(question.spec)) continue;
     if (replica.standing != Standing::kMeasured) {
       texts.push_back(WhyText(replica));
     } else if (by_ready && !replica.ready) {

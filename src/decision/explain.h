@@ -17,8 +17,10 @@ std::string BlindText(const Question& question, const Sight& sight);
 /// Each replica that should have a fresh value and has none, with the reason.
 std::vector<std::string> LostTexts(const Sight& sight);
 
-/// Each replica that keeps a formula from being computed; empty where none does.
-std::vector<std::string> MissingTexts(const Sight& sight, const Decision& decision);
+/// Each replica that keeps a formula from being computed; empty where none does. One that sleeps
+/// is no demand, which is a number.
+std::vector<std::string> MissingTexts(const Question& question, const Sight& sight,
+                                      const Decision& decision);
 
 /// Preallocated memory, shared GPUs.
 std::vector<std::string> Warnings(const Question& question, const Sight& sight);

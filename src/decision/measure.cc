@@ -9,6 +9,7 @@
 
 #include "catalogue/aggregation.h"
 #include "catalogue/metrics.h"
+#include "decision/measure_engine.h"
 #include "decision/problem_text.h"
 
 namespace kgs::decision {
@@ -96,9 +97,7 @@ bool ReadGpus(const trigger::TriggerSpec& spec, const Gpus& gpus, SteadyTime now
   return true;
 }
 
-}  // namespace
-
-UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, SteadyTime now) {
+UnitReading ReadUnitGpus(const trigger::TriggerSpec& spec, const Unit& unit, SteadyTime now) {
   UnitReading reading;
   reading.why = unit.problem;
   Gpus gpus;
@@ -113,7 +112,7 @@ UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, SteadyT
     return reading;
   }
   if (!ReadGpus(spec, gpus, now, reading)) return reading;
-  if (catalogue::MetricOf(spec.metric).held_memory) {
+  if (trigger::IsHeldMemory(spec)) {
     // The sum of percentages would move by more than any of them.
     const auto aggregation = spec.aggregation == catalogue::Aggregation::kSum
                                  ? catalogue::Aggregation::kAvg
@@ -123,6 +122,21 @@ UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, SteadyT
         AggregateOf(MetricId::kGpuUtilization, catalogue::Aggregation::kMax, gpus, now);
   }
   return reading;
+}
+
+}  // namespace
+
+UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, SteadyTime now) {
+  const auto& metric = spec.engine ? spec.engine : spec.engine_instead;
+  if (metric) {
+    UnitReading of_engine = ReadEngines(*metric, spec.engine_hidden, unit, now);
+    if (of_engine.value && spec.engine_load) {
+      of_engine.load = ReadEngines(*spec.engine_load, spec.engine_hidden, unit, now).value;
+    }
+    // What stands in for the GPUs does so only where it is there.
+    if (spec.engine || of_engine.value || of_engine.asleep) return of_engine;
+  }
+  return ReadUnitGpus(spec, unit, now);
 }
 
 bool IsReady(const Unit& unit) {

@@ -13,13 +13,19 @@
 namespace kgs::decision {
 
 struct UnitReading {
-  /// u: the aggregate over the GPUs of the unit, finite and at least 0; nothing where any of them
-  /// has no fresh reading, and then why says so.
+  /// u: the aggregate over the GPUs of the unit, or over the engines of its pods; finite and at
+  /// least 0. Nothing where any of them has no fresh reading, and then why says so.
   std::optional<double> value;
   std::string why;
   /// When the oldest and the newest reading of it were taken.
   base::SteadyTime oldest;
   base::SteadyTime newest;
+  /// The value is that of engines, or would be.
+  bool of_engine = false;
+  /// Its engines sleep: it answers, has no load and can take none.
+  bool asleep = false;
+  /// What the spec's engine_load reads, where the value is that of engines and there is one.
+  std::optional<double> load;
   /// Of a metric of held memory: how full the memory is, in percent.
   std::optional<double> memory_percent;
   /// Of such a metric: the gpu_utilization of the busiest GPU.

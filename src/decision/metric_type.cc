@@ -5,8 +5,6 @@
 
 #include <string>
 
-#include "catalogue/metrics.h"
-
 namespace kgs::decision {
 
 using model::HpaMetricType;
@@ -24,10 +22,9 @@ absl::StatusOr<HpaMetricType> EffectiveMetricType(const trigger::TriggerSpec& sp
         who + "hpaMetricType contradicts Kubernetes, where the HPA's metric type is " +
         std::string(trigger::HpaMetricTypeName(*told)) + ": leave it out");
   }
-  const catalogue::Metric& metric = catalogue::MetricOf(spec.metric);
-  if (is_job && metric.kind != catalogue::Kind::kDemand) {
+  if (is_job && !trigger::IsDemand(spec)) {
     return absl::InvalidArgumentError(
-        who + "metricType " + std::string(metric.name) +
+        who + "metricType " + std::string(trigger::MetricNameOf(spec)) +
         " is a level, which says nothing of how many jobs to start; scale a ScaledJob on a demand");
   }
   if (told) return *told;

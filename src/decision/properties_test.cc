@@ -4,6 +4,7 @@
 // alone: number_property_test.cc.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -66,6 +67,12 @@ class RandomWorkload {
   void MakeSpec() {
     spec_.metric = OneOf({MetricId::kGpuUtilization, MetricId::kGpuUtilization,
                           MetricId::kPowerDraw, MetricId::kMemoryUsedPercent});
+    if (Chance(0.3)) {
+      const std::string metric = OneOf({"vllm_demand", "vllm_ttft_p95_ms", ""});
+      trigger::Metadata metadata = {{"profile", "vllm-inference"}};
+      if (!metric.empty()) metadata = {{"metricType", metric}, {"targetValue", "1"}};
+      spec_ = trigger::ParseTrigger(metadata, trigger::UnknownKeys::kRefuse)->main();
+    }
     spec_.target = Between(1, 100000) / 1000.0;
     spec_.activation_threshold = Between(0, 20);
     spec_.pod_aggregation = OneOf({trigger::PodAggregation::kMean, trigger::PodAggregation::kMax});
@@ -94,7 +101,30 @@ class RandomWorkload {
     for (double& value : values) value = around * Between(80, 120) / 100;
     // In the order of their names, as a view has them.
     const std::string name = "web-" + std::to_string(10 + i);
-    return testing::MakePod(name, values, taken, spec_.metric);
+    model::PodView pod = testing::MakePod(name, values, taken, spec_.metric);
+    AddEngine(values[0], taken, pod);
+    return pod;
+  }
+
+  /// What its engine says to what the spec asks, in the order of the keys.
+  void AddEngine(double value, SteadyTime taken, model::PodView& pod) {
+    const auto& metric = spec_.engine ? spec_.engine : spec_.engine_instead;
+    if (!metric || Chance(0.2)) return;
+    const bool gap = Chance(0.2);
+    for (const auto& asked : {metric, spec_.engine_load}) {
+      if (!asked) continue;
+      model::EngineReading reading = model::EngineReading::Value(value, taken);
+      if (gap) {
+        reading = model::EngineReading::Missing(
+            OneOf({model::EngineGap::kFault, model::EngineGap::kSleeping,
+                   model::EngineGap::kNothingHappened, model::EngineGap::kNoValueYet}),
+            "words", taken);
+      }
+      pod.engines.push_back({pod.pod->uid, asked->key, std::move(reading), 3s});
+      value = Between(0, 2);
+    }
+    std::sort(pod.engines.begin(), pod.engines.end(),
+              [](const auto& a, const auto& b) { return a.key < b.key; });
   }
 
   /// A first look at which some pods are Ready, and, a while later, the one that is asked about.
@@ -145,7 +175,7 @@ std::string Text(const Decision& decision) {
                                : " " + decision.active.status().ToString();
   text += " " + decision.formula + " " + decision.active_why;
   for (const int count : {decision.pods, decision.measured, decision.loading, decision.overdue,
-                          decision.lost, decision.ready, decision.preallocated}) {
+                          decision.lost, decision.asleep, decision.ready, decision.preallocated}) {
     text += " " + std::to_string(count);
   }
   text += " " + std::to_string(decision.coverage.value_or(-1));
@@ -169,6 +199,8 @@ TEST(DecisionProperties, TheSameInputsGiveTheSameAnswer) {
 
 TEST(DecisionProperties, AnErrorIsNeverANumberAndANumberIsNeverWild) {
   std::array<int, kBranchCount> counts{};
+  int asleep = 0;
+  int of_engines = 0;
   for (unsigned seed = 0; seed < kCases; ++seed) {
     const RandomWorkload workload(seed);
     const Decision decision = Decide(workload.question(), workload.history());
@@ -191,13 +223,18 @@ TEST(DecisionProperties, AnErrorIsNeverANumberAndANumberIsNeverWild) {
         ASSERT_EQ(decision.active.status(), decision.value.status());
       }
     }
-    ASSERT_EQ(decision.measured + decision.loading + decision.overdue + decision.lost,
-              decision.pods);
+    ASSERT_EQ(
+        decision.measured + decision.loading + decision.overdue + decision.lost + decision.asleep,
+        decision.pods);
+    asleep += decision.asleep;
+    for (const Input& input : decision.inputs) of_engines += input.source == "engine" ? 1 : 0;
   }
   for (size_t i = 0; i < kBranchCount; ++i) {
     const std::string name(BranchName(static_cast<Branch>(i)));
     std::printf("decisions: %s %d\n", name.c_str(), counts[i]);
   }
+  EXPECT_GT(asleep, 0);
+  EXPECT_GT(of_engines, kCases / 4);
   for (const Branch branch :
        {Branch::kNoReplicas, Branch::kAllMeasured, Branch::kMissingAboveTarget,
         Branch::kMissingUnderTarget, Branch::kDemand, Branch::kDemandPartlyLost,
@@ -232,8 +269,9 @@ double Aggregated(const Decision& decision, const RandomWorkload& workload) {
     if (decision.metric_type == HpaMetricType::kValue && !workload.view().pods[i].pod->ready) {
       continue;
     }
-    const double value =
-        decision.preallocated > 0 ? workload.spec().target : *decision.inputs[i].value;
+    // Of the GPUs either all are preallocated or none: each was seen once.
+    const bool held = decision.preallocated > 0 && decision.inputs[i].source == "gpus";
+    const double value = held ? workload.spec().target : *decision.inputs[i].value;
     sum += value;
     largest = std::max(largest, value);
     ++n;

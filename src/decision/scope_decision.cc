@@ -179,6 +179,12 @@ void Answer(const ScopeQuestion& question, Decision& decision) {
 }  // namespace
 
 absl::StatusOr<Scope> EffectiveScope(const trigger::TriggerSpec& spec, bool kubernetes_configured) {
+  if (spec.engine && !kubernetes_configured) {
+    return absl::InvalidArgumentError(
+        "metricType " + std::string(trigger::MetricNameOf(spec)) +
+        " is read from the pods of a workload, which needs access to Kubernetes that this scaler "
+        "does not have (--kubeconfig)");
+  }
   if (!spec.scope) return kubernetes_configured ? Scope::kWorkload : Scope::kNode;
   if (*spec.scope == Scope::kWorkload && !kubernetes_configured) {
     return absl::InvalidArgumentError(

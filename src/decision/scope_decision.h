@@ -43,7 +43,8 @@ struct ScopeQuestion {
 inline constexpr base::Duration kGathering = std::chrono::seconds(30);
 
 /// The scope that \p spec means: what it says, else workload where access to Kubernetes is
-/// configured, else node. INVALID_ARGUMENT for a workload without Kubernetes.
+/// configured, else node. INVALID_ARGUMENT for a workload, and for a metric of engines, without
+/// Kubernetes.
 absl::StatusOr<trigger::Scope> EffectiveScope(const trigger::TriggerSpec& spec,
                                               bool kubernetes_configured);
 

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "catalogue/metrics.h"
-
 namespace kgs::decision {
 namespace {
 
@@ -15,6 +13,7 @@ using PodHistories = std::vector<PodHistory*>;
 
 Standing StandingOf(const UnitReading& reading, bool once_ready, base::Duration age,
                     base::Duration startup) {
+  if (once_ready && reading.asleep) return Standing::kAsleep;
   if (once_ready) return reading.value ? Standing::kMeasured : Standing::kLost;
   return age > startup ? Standing::kOverdue : Standing::kLoading;
 }
@@ -36,8 +35,11 @@ void JudgeLoad(const trigger::TriggerSpec& spec, Replica& replica) {
     replica.unknown = !reading.gpu_utilization;
     replica.above = reading.gpu_utilization.value_or(0) > kBusyUtilization;
   } else if (reading.value) {
-    replica.above = *reading.value > spec.activation_threshold;
-  } else {
+    const bool by_load = reading.of_engine && spec.engine_load;
+    replica.above =
+        *reading.value > spec.activation_threshold || (by_load && reading.load.value_or(0) > 0);
+    replica.unknown = by_load && !reading.load;
+  } else if (!reading.asleep) {
     // A pod that no node has taken in all the time that it may need to start carries nothing.
     replica.unknown =
         replica.standing != Standing::kOverdue ||
@@ -92,8 +94,8 @@ Replica LookAt(History& history, const trigger::TriggerSpec& spec, Unit unit, St
       StandingOf(replica.reading, once_ready, now - first_seen.value_or(now), spec.startup);
   NoteMemory(replica.reading, pods, now);
   for (const PodHistory* pod : pods) plateau &= OnPlateau(*pod);
-  replica.preallocated =
-      plateau && replica.reading.value.has_value() && catalogue::MetricOf(spec.metric).held_memory;
+  replica.preallocated = plateau && replica.reading.value.has_value() &&
+                         !replica.reading.of_engine && trigger::IsHeldMemory(spec);
   JudgeLoad(spec, replica);
   if (IsStartingAgain(pods, spec.startup, now)) replica.unknown = true;
   NoteLoad(replica, pods, now);
@@ -113,6 +115,9 @@ void Count(const Replica& replica, Sight& sight) {
       break;
     case Standing::kLost:
       ++sight.lost;
+      break;
+    case Standing::kAsleep:
+      ++sight.asleep;
       break;
   }
 }
@@ -150,6 +155,8 @@ const char* StandingName(Standing standing) {
       return "overdue";
     case Standing::kLost:
       return "lost";
+    case Standing::kAsleep:
+      return "asleep";
   }
   return "unknown";
 }

@@ -21,8 +21,10 @@ enum class Standing {
   kOverdue,
   /// It has been Ready, and has no fresh value.
   kLost,
+  /// It has been Ready, and its engine sleeps: it has no load, and is no capacity.
+  kAsleep,
 };
-/// "measured", "loading", "overdue", "lost".
+/// "measured", "loading", "overdue", "lost", "asleep".
 const char* StandingName(Standing standing);
 
 struct Replica {
@@ -48,6 +50,7 @@ struct Sight {
   int loading = 0;
   int overdue = 0;
   int lost = 0;
+  int asleep = 0;
 
   /// Those that should have a fresh value.
   int expected() const { return measured + overdue + lost; }

@@ -71,7 +71,7 @@ absl::StatusOr<TriggerCache::Spec> Service::Parse(const ScaledObjectRef& object)
   const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
   auto parsed = trigger::ParseTrigger(metadata, options_.unknown_keys);
   if (!parsed.ok()) return parsed.status();
-  auto spec = std::make_shared<const trigger::TriggerSpec>(std::move(parsed->spec));
+  auto spec = std::make_shared<const trigger::TriggerSpec>(parsed->main());
   for (const std::string& warning : parsed->warnings) WarnOnce(object, warning);
   // A warning is said for each object, so metadata that has one is looked at each time.
   if (parsed->warnings.empty()) triggers_.Put(object.scalermetadata(), spec);

@@ -172,7 +172,7 @@ void TriggerWatch::Read(Entry& entry, const model::ScaledObject& object,
   // What is known of the pods does not depend on the question: the history sorts that out.
   if (entry.watched.size() > 1) entry.watched.erase(entry.watched.begin() + 1, entry.watched.end());
   if (entry.watched.empty()) entry.watched.emplace_back();
-  entry.watched[0].spec = parsed->spec;
+  entry.watched[0].spec = parsed->main();
 }
 
 void TriggerWatch::Observe(const model::ScaledObject& object, const model::WorkloadView& view,

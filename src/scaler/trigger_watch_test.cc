@@ -86,7 +86,7 @@ class TriggerWatchTest : public ::testing::Test {
       clock_};
   bool cut_ = false;
   trigger::TriggerSpec spec_ =
-      trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().spec;
+      trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().main();
   model::ObjectKey key_;
 };
 
@@ -124,7 +124,7 @@ TEST_F(TriggerWatchTest, ATriggerFromTheEnvironmentIsWatchedOnceKedaHasAsked) {
   spec_ =
       trigger::ParseTrigger({{"activationThresholdFromEnv", "10"}}, trigger::UnknownKeys::kRefuse)
           .value()
-          .spec;
+          .main();
   Watch(61s, 5);
   EXPECT_TRUE(*Decide().active) << "what counts as idle was not known until now";
   Watch(61s, 5);
@@ -155,7 +155,7 @@ TEST_F(TriggerWatchTest, WhatComesFromTheEnvironmentHasNoStateUntilKedaAsksAndNo
   EXPECT_FALSE(triggers_.States()[0].now);
   spec_ = trigger::ParseTrigger({{"targetValueFromEnv", "55"}}, trigger::UnknownKeys::kRefuse)
               .value()
-              .spec;
+              .main();
   Decide();
   Watch(1s, 92);
   EXPECT_EQ(*triggers_.States()[0].now->value, 92);
@@ -192,7 +192,7 @@ TEST_F(TriggerWatchTest, MadeUpValuesOfTheEnvironmentDoNotMakeItForget) {
     return trigger::ParseTrigger({{"activationThresholdFromEnv", threshold}},
                                  trigger::UnknownKeys::kRefuse)
         .value()
-        .spec;
+        .main();
   };
   const auto kedas = spec("10");
   spec_ = kedas;
@@ -224,8 +224,9 @@ TEST_F(TriggerWatchTest, WhatCannotBeToldApartIsRefusedOnThePageToo) {
 
 TEST_F(TriggerWatchTest, AnAlwaysActiveProfileIsActiveWhileKubernetesIsOutOfReach) {
   PutWorkload({{"profile", "training"}});
-  spec_ =
-      trigger::ParseTrigger({{"profile", "training"}}, trigger::UnknownKeys::kRefuse).value().spec;
+  spec_ = trigger::ParseTrigger({{"profile", "training"}}, trigger::UnknownKeys::kRefuse)
+              .value()
+              .main();
   Watch(1s, 0);
   problem_ = "ScaledObjects: out of touch";
   const auto decision = Decide();

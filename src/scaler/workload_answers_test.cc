@@ -77,7 +77,7 @@ class WorkloadAnswersTest : public ::testing::Test {
   WorkloadAnswers answers_{{kubernetes_, fleet_, triggers_, problem_, [this] { ++refreshes_; }},
                            clock_};
   trigger::TriggerSpec spec_ =
-      trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().spec;
+      trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().main();
   externalscaler::ScaledObjectRef asked_ = [] {
     externalscaler::ScaledObjectRef asked;
     asked.set_namespace_("default");

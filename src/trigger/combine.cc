@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trigger/combine.h"
 
+#include <utility>
+
 #include "base/strings.h"
+#include "trigger/combine_engine.h"
 
 namespace kgs::trigger {
 namespace {
 
-using catalogue::Metric;
 using catalogue::Profile;
 using model::MetricId;
 
@@ -40,7 +42,7 @@ void CheckShorthand(const Settings& settings, const Shorthand& shorthand,
     return;
   }
   const auto& type = settings.metric_type;
-  if (type.value && (*type.value)->id != shorthand.metric) {
+  if (type.value && (type.value->of_engine() || type.value->device->id != shorthand.metric)) {
     errors.push_back(given.entry.Say() + " scales on " +
                      std::string(catalogue::MetricOf(shorthand.metric).name) + ", not on " +
                      type.entry.Say() + ": give one of them");
@@ -52,11 +54,31 @@ void CheckShorthand(const Settings& settings, const Shorthand& shorthand,
   }
 }
 
+/// What \p profile scales on by itself; nothing where it needs an engine that is not given.
+std::optional<Metric> MetricOfProfile(const Settings& settings, std::string_view metric) {
+  if (!metric.starts_with(catalogue::kAnyEngine)) return FindMetric(metric);
+  if (!settings.engine.value) return std::nullopt;
+  return FindMetric((*settings.engine.value)->name +
+                    std::string(metric.substr(catalogue::kAnyEngine.size())));
+}
+
+bool IsOfAnyEngine(const Profile& profile) {
+  return profile.metric.starts_with(catalogue::kAnyEngine);
+}
+
+/// Nothing where that cannot be told, which is an error by itself.
+std::optional<Metric> ChosenMetric(const Settings& settings, const Profile& base) {
+  if (settings.metric_type.given) return settings.metric_type.value;
+  if (const Shorthand* shorthand = GivenShorthand(settings)) {
+    return FindMetric(catalogue::MetricOf(shorthand->metric).name);
+  }
+  return MetricOfProfile(settings, base.metric);
+}
+
 // The target that comes with the profile, or with no profile, is a number in its metric's unit.
-void CheckTargetFits(const Settings& settings, const Profile& base, const Metric& metric,
+void CheckTargetFits(const Settings& settings, std::string_view unit, const Metric& metric,
                      std::vector<std::string>& errors) {
   if (settings.target_value.given || GivenShorthand(settings) != nullptr) return;
-  const std::string_view unit = catalogue::MetricOf(base.metric).unit;
   if (metric.unit == unit) return;
   // Not the profile's number: the profile may come from the environment.
   const std::string whose = settings.profile.given ? "the profile's target" : "the default target";
@@ -66,10 +88,10 @@ void CheckTargetFits(const Settings& settings, const Profile& base, const Metric
 
 // A threshold above 0 is a number in the unit of the profile's metric; 0 means "any load" in every
 // unit.
-void CheckThresholdFits(const Settings& settings, const Profile& base, const Metric& metric,
-                        std::vector<std::string>& errors) {
+void CheckThresholdFits(const Settings& settings, const Profile& base, std::string_view unit,
+                        const Metric& metric, std::vector<std::string>& errors) {
   if (settings.activation_threshold.given || base.activation_threshold == 0) return;
-  if (metric.unit == catalogue::MetricOf(base.metric).unit) return;
+  if (metric.unit == unit) return;
   // The metric is not the profile's own, so one of these chose it.
   const Entry& chosen_by = settings.metric_type.given
                                ? settings.metric_type.entry
@@ -107,7 +129,7 @@ void CheckScope(const Settings& settings, const TriggerSpec& spec, std::vector<s
   }
   if (spec.scope) CheckWorkloadKeys(settings, *spec.scope, warnings);
   if (settings.pod_aggregation.given && spec.scope.value_or(Scope::kWorkload) == Scope::kWorkload &&
-      catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand) {
+      IsDemand(spec)) {
     warnings.push_back(std::string(settings.pod_aggregation.entry.key) +
                        " has no effect: the metric adds up over pods");
   }
@@ -138,18 +160,46 @@ void MarkHidden(const Settings& settings, TriggerSpec& spec) {
                           (profile && !settings.activation_threshold.given);
   spec.node_hidden = settings.node.entry.from_env;
   spec.gpu_index_hidden = settings.gpu_index.entry.from_env;
+  spec.metric_name_hidden = settings.metric_name.entry.from_env;
+  spec.engine_hidden = IsEngineHidden(settings);
 }
 
-}  // namespace
+/// Of profile llm: its two metrics are those of the engine.
+void CheckAnyEngine(const Settings& settings, std::vector<std::string>& errors) {
+  const std::string profile = settings.profile.entry.Say();
+  if (!settings.engine.given) errors.push_back(profile + " needs engine");
+  const auto refuse = [&](const auto& setting) {
+    if (!setting.value) return;
+    errors.push_back(setting.entry.Say() + " has no meaning beside " + profile +
+                     ", whose metrics are those of the engine");
+  };
+  refuse(settings.metric_type);
+  refuse(settings.target_gpu_utilization);
+  refuse(settings.target_memory_utilization);
+}
 
-TriggerSpec Combine(const Settings& settings, std::vector<std::string>& errors,
-                    std::vector<std::string>& warnings) {
-  const Profile& base =
-      settings.profile.value ? **settings.profile.value : catalogue::DefaultProfile();
+void SetMetric(const Settings& settings, const Profile& base, const Metric& metric,
+               TriggerSpec& spec) {
+  if (metric.of_engine()) {
+    spec.engine = EngineMetricOf(settings, metric);
+    if (const auto load = LoadOf(metric)) spec.engine_load = EngineMetricOf(settings, *load);
+    return;
+  }
+  spec.metric = metric.device->id;
+  // Whoever asks for the memory gets it.
+  const bool by_profile = !settings.metric_type.given && GivenShorthand(settings) == nullptr;
+  if (!by_profile || spec.scope.value_or(Scope::kWorkload) != Scope::kWorkload) return;
+  const auto instead = FindMetric(base.instead);
+  if (!instead) return;
+  spec.engine_instead = EngineMetricOf(settings, *instead);
+  if (const auto load = LoadOf(*instead)) spec.engine_load = EngineMetricOf(settings, *load);
+}
+
+/// What the keys and the profile say besides the metric.
+TriggerSpec SpecWithoutMetric(const Settings& settings, const Profile& base) {
   TriggerSpec spec;
   spec.profile = base.name;
   spec.metric_name = settings.metric_name.value.value_or(std::string(base.metric_name));
-  spec.metric = base.metric;
   spec.target = base.target;
   spec.always_active = base.always_active;
   spec.activation_threshold =
@@ -160,27 +210,74 @@ TriggerSpec Combine(const Settings& settings, std::vector<std::string>& errors,
       settings.poll_interval_seconds.value.value_or(static_cast<int>(spec.poll_interval.count())));
   SetScope(settings, spec);
   MarkHidden(settings, spec);
+  return spec;
+}
 
-  if (const Shorthand* shorthand = GivenShorthand(settings)) {
+/// \p spec, and beside it what else the profile has.
+std::vector<TriggerSpec> WithSecond(const Settings& settings, const Profile& base,
+                                    TriggerSpec spec) {
+  const std::string name = spec.metric_name;
+  spec.metric_name += base.second.first_suffix;
+  std::vector<TriggerSpec> specs{std::move(spec)};
+  const auto metric = MetricOfProfile(settings, base.second.metric);
+  if (!metric) return specs;
+  TriggerSpec second = specs.front();
+  second.metric_name = name + std::string(base.second.suffix);
+  second.engine.reset();
+  second.engine_load.reset();
+  SetMetric(settings, base, *metric, second);
+  second.target = base.second.target;
+  second.activation_threshold = base.second.activation_threshold;
+  // Both are the profile's.
+  second.target_hidden = second.threshold_hidden = settings.profile.entry.from_env;
+  specs.push_back(std::move(second));
+  return specs;
+}
+
+void WarnOfThreshold(const Settings& settings, const TriggerSpec& spec,
+                     std::vector<std::string>& warnings) {
+  if (!settings.activation_threshold.given) return;
+  const std::string key(settings.activation_threshold.entry.key);
+  if (spec.always_active) {
+    warnings.push_back(key + " has no effect: the profile is always active");
+  } else if (spec.engine && spec.engine_load && IsDemand(spec)) {
+    warnings.push_back(key +
+                       " has no effect: the workload is active while any request waits or "
+                       "runs");
+  }
+}
+
+}  // namespace
+
+std::vector<TriggerSpec> Combine(const Settings& settings, std::vector<std::string>& errors,
+                                 std::vector<std::string>& warnings) {
+  const Profile& base =
+      settings.profile.value ? **settings.profile.value : catalogue::DefaultProfile();
+  TriggerSpec spec = SpecWithoutMetric(settings, base);
+  if (IsOfAnyEngine(base)) {
+    CheckAnyEngine(settings, errors);
+  } else if (const Shorthand* shorthand = GivenShorthand(settings)) {
     CheckShorthand(settings, *shorthand, errors);
-    spec.metric = shorthand->metric;
     spec.target = (settings.*shorthand->setting).value.value_or(spec.target);
   }
-  if (settings.metric_type.value) spec.metric = (*settings.metric_type.value)->id;
   spec.target = settings.target_value.value.value_or(spec.target);
 
+  const auto metric = ChosenMetric(settings, base);
+  if (metric) SetMetric(settings, base, *metric, spec);
   const bool profile_unknown = settings.profile.given && !settings.profile.value;
-  if (!profile_unknown) {
-    const Metric& metric = catalogue::MetricOf(spec.metric);
-    CheckTargetFits(settings, base, metric, errors);
-    CheckThresholdFits(settings, base, metric, errors);
+  const bool metric_known = metric && !profile_unknown;
+  if (metric_known && !IsOfAnyEngine(base)) {
+    const std::string_view unit = FindMetric(base.metric)->unit;
+    CheckTargetFits(settings, unit, *metric, errors);
+    CheckThresholdFits(settings, base, unit, *metric, errors);
   }
   CheckScope(settings, spec, errors, warnings);
-  if (spec.always_active && settings.activation_threshold.given) {
-    warnings.push_back(std::string(settings.activation_threshold.entry.key) +
-                       " has no effect: the profile is always active");
+  if (metric_known && (metric->of_engine() || !IsOfAnyEngine(base))) {
+    CheckEngineKeys(settings, *metric, spec, errors, warnings);
   }
-  return spec;
+  WarnOfThreshold(settings, spec, warnings);
+  if (base.second.metric.empty()) return {std::move(spec)};
+  return WithSecond(settings, base, std::move(spec));
 }
 
 }  // namespace kgs::trigger

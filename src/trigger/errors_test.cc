@@ -56,7 +56,10 @@ TEST(TriggerErrorsTest, EveryWrongNumberIsRefused) {
   std::vector<std::string> holds = {"-1", "3601", "1.5", "30s"};
   std::vector<std::string> startups = {"0", "-1", "86401", "30m"};
   std::vector<std::string> shares = {"-0.1", "1.01", "50%"};
-  for (auto* wrong : {&targets, &thresholds, &indexes, &polls, &holds, &startups, &shares}) {
+  std::vector<std::string> ports = {"0", "-1", "65536", "8000.0"};
+  std::vector<std::string> intervals = {"199ms", "61s", "1m1ms", "1", "0s", "-1s"};
+  for (auto* wrong :
+       {&targets, &thresholds, &indexes, &polls, &holds, &startups, &shares, &ports, &intervals}) {
     wrong->insert(wrong->end(), not_numbers.begin(), not_numbers.end());
   }
   const std::vector<Range> ranges = {
@@ -69,6 +72,8 @@ TEST(TriggerErrorsTest, EveryWrongNumberIsRefused) {
       {"holdSeconds", "an integer from 0 to 3600", holds},
       {"startupSeconds", "an integer from 1 to 86400", startups},
       {"minCoverage", "a number from 0 to 1", shares},
+      {"enginePort", "an integer from 1 to 65535", ports},
+      {"engineScrapeInterval", "a duration from 200ms to 1m", intervals},
   };
   for (const Range& range : ranges) {
     for (const std::string& value : range.wrong) {
@@ -106,10 +111,13 @@ TEST(TriggerErrorsTest, EveryWrongLabelIsRefused) {
 
 TEST(TriggerErrorsTest, WrongWordsAreRefusedWithTheListAndAHint) {
   const std::string profiles =
-      ": must be one of vllm-inference, triton-inference, training, batch, ollama, tgi-inference";
+      ": must be one of vllm-inference, triton-inference, training, batch, ollama, tgi-inference, "
+      "vllm-queue-depth, vllm-kv-cache, triton-queue-wait, triton-request-rate, sglang, tgi-queue, "
+      "llm";
   const std::string metrics =
       ": must be one of gpu_utilization, memory_utilization, memory_used_mib, "
-      "memory_used_percent, temperature, power_draw";
+      "memory_used_percent, temperature, power_draw, the metric of an engine such as vllm_demand "
+      "(docs/engines.md), or prometheus";
   const std::string aggregations = ": must be one of max, min, avg, sum, p95, p99";
   const std::string kedas = " (KEDA's metricType stands beside metadata, not in it)";
   ExpectErrors({
@@ -124,6 +132,8 @@ TEST(TriggerErrorsTest, WrongWordsAreRefusedWithTheListAndAHint) {
        "metricType \"gpu_utilization \"" + metrics + " (did you mean \"gpu_utilization\"?)"},
       {{{"metricType", "memory_total_mib"}},
        "metricType \"memory_total_mib\"" + metrics + " (did you mean \"memory_used_mib\"?)"},
+      {{{"metricType", "vllm_queue_deph"}},
+       "metricType \"vllm_queue_deph\"" + metrics + " (did you mean \"vllm_queue_depth\"?)"},
       {{{"metricType", "AverageValue"}}, "metricType \"AverageValue\"" + metrics + kedas},
       {{{"metricType", "Value"}}, "metricType \"Value\"" + metrics + kedas},
       {{{"metricType", "Utilization"}}, "metricType \"Utilization\"" + metrics + kedas},
@@ -331,7 +341,7 @@ TEST(TriggerErrorsTest, WrongValuesFromTheEnvironmentAllReadTheSame) {
                                           "maxx", "-7\n",         std::string(500, '/')};
   for (const Key& key : Keys()) {
     const std::string env_key = std::string(key.name) + "FromEnv";
-    const std::string first = Refused({{env_key, "?"}});
+    const std::string first = Refused({{env_key, "? ?"}});
     EXPECT_THAT(first, HasSubstr("(value from the environment, not shown)"));
     for (const std::string& value : wrong) {
       Settings settings;

@@ -7,11 +7,12 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "engine/dialects.h"
+#include "engine/series_selector.h"
 
 namespace kgs::trigger {
 namespace {
 
-using catalogue::Metric;
 using catalogue::Profile;
 
 // What each value is read as: the value, or nothing where it is not accepted.
@@ -19,11 +20,6 @@ using catalogue::Profile;
 std::optional<const Profile*> ReadProfile(std::string_view text) {
   const Profile* profile = catalogue::FindProfile(text);
   return profile == nullptr ? std::nullopt : std::optional(profile);
-}
-
-std::optional<const Metric*> ReadMetricType(std::string_view text) {
-  const Metric* metric = catalogue::FindScalableMetric(text);
-  return metric == nullptr ? std::nullopt : std::optional(metric);
 }
 
 bool IsMetricNameCharacter(char c) {
@@ -104,6 +100,48 @@ std::optional<int> ReadInteger(std::string_view text) {
   return static_cast<int>(*number);
 }
 
+std::optional<const engine::Dialect*> ReadEngine(std::string_view text) {
+  const engine::Dialect* dialect = engine::FindDialect(text);
+  return dialect == nullptr ? std::nullopt : std::optional(dialect);
+}
+
+// As a request line can carry it: what would have to be escaped is refused.
+std::optional<std::string> ReadEnginePath(std::string_view text) {
+  constexpr size_t kLongest = 256;
+  constexpr std::string_view kEscaped = "\"#<>\\^`{|}";
+  if (text.size() > kLongest || !text.starts_with('/')) return std::nullopt;
+  const bool plain = std::all_of(text.begin(), text.end(), [&](char c) {
+    return c > ' ' && c < 0x7F && kEscaped.find(c) == kEscaped.npos;
+  });
+  return plain ? std::optional<std::string>(text) : std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> ReadScrapeInterval(std::string_view text) {
+  const auto interval = base::ParseDuration(text);
+  if (!interval || *interval < std::chrono::milliseconds(200) ||
+      *interval > std::chrono::minutes(1)) {
+    return std::nullopt;
+  }
+  return std::chrono::floor<std::chrono::milliseconds>(*interval);
+}
+
+std::optional<std::string> ReadSeriesName(std::string_view text) {
+  return engine::IsSeriesName(text) ? std::optional<std::string>(text) : std::nullopt;
+}
+
+std::optional<std::string> ReadSeriesLabels(std::string_view text) {
+  constexpr size_t kLongest = 1024;
+  if (text.empty() || text.size() > kLongest || !engine::ParseSeriesLabels(text).ok()) {
+    return std::nullopt;
+  }
+  return std::string(text);
+}
+
+template <auto kFind>
+std::optional<std::string> ReadWord(std::string_view text) {
+  return kFind(text) ? std::optional<std::string>(text) : std::nullopt;
+}
+
 // How the accepted values are said.
 
 std::vector<std::string_view> ProfileNames() {
@@ -112,11 +150,17 @@ std::vector<std::string_view> ProfileNames() {
   return names;
 }
 
-std::vector<std::string_view> MetricTypeNames() {
+std::vector<std::string_view> DeviceMetricNames() {
   std::vector<std::string_view> names;
-  for (const Metric& metric : catalogue::Metrics()) {
+  for (const catalogue::Metric& metric : catalogue::Metrics()) {
     if (metric.scalable) names.push_back(metric.name);
   }
+  return names;
+}
+
+std::vector<std::string_view> EngineNames() {
+  std::vector<std::string_view> names;
+  for (const engine::Dialect* dialect : engine::Dialects()) names.push_back(dialect->name);
   return names;
 }
 
@@ -132,6 +176,11 @@ std::string OneOf() {
   return text;
 }
 
+// The metrics of engines are too many for an error.
+std::string MetricTypeText() {
+  return OneOf<DeviceMetricNames>() +
+         ", the metric of an engine such as vllm_demand (docs/engines.md), or prometheus";
+}
 std::string MetricNameText() {
   return "1 to 128 letters, digits, '-', '_', '.' or ':', and not '.' or '..'";
 }
@@ -144,6 +193,18 @@ std::string ThresholdText() { return "a number from 0 to 1e12"; }
 std::string ShareText() { return "a number from 0 to 1"; }
 std::string NodeText() {
   return "a node's name: at most 253 lower-case letters, digits, '-' or '.'";
+}
+
+std::string EnginePathText() {
+  return "a path of at most 256 characters that begins with '/', escaped as in a URL";
+}
+std::string ScrapeIntervalText() { return "a duration from 200ms to 1m"; }
+std::string SeriesNameText() {
+  return "the exact name of a series: at most 256 bytes without blanks, quotes, braces or backslashes";
+}
+std::string SeriesLabelsText() {
+  return "labels such as model_name=m,engine=0: at most 16, each once; a value with a ',' or '\"' "
+         "in double quotes";
 }
 
 template <int kLeast, int kMost>
@@ -168,6 +229,11 @@ std::string MetricTypeHint(std::string_view value) {
   return NearestOf<MetricTypeNames>(value);
 }
 
+// Says what is wrong, without the value.
+std::string SeriesLabelsHint(std::string_view value) {
+  return std::string(engine::ParseSeriesLabels(value).status().message());
+}
+
 // The table.
 
 template <auto kMember, auto kRead>
@@ -184,7 +250,7 @@ using S = Settings;
 constexpr Key kKeys[] = {
     {"profile", OneOf<ProfileNames>, Read<&S::profile, ReadProfile>, NearestOf<ProfileNames>},
     {"metricName", MetricNameText, Read<&S::metric_name, ReadMetricName>, NoHint},
-    {"metricType", OneOf<MetricTypeNames>, Read<&S::metric_type, ReadMetricType>, MetricTypeHint},
+    {"metricType", MetricTypeText, Read<&S::metric_type, FindMetric>, MetricTypeHint},
     {"targetValue", TargetText, Read<&S::target_value, ReadTarget>, NoHint},
     {"targetGpuUtilization", TargetText, Read<&S::target_gpu_utilization, ReadTarget>, NoHint},
     {"targetMemoryUtilization", TargetText, Read<&S::target_memory_utilization, ReadTarget>,
@@ -206,6 +272,21 @@ constexpr Key kKeys[] = {
     {"startupSeconds", IntegerText<1, 86400>, Read<&S::startup_seconds, ReadInteger<1, 86400>>,
      NoHint},
     {"minCoverage", ShareText, Read<&S::min_coverage, ReadShare>, NoHint},
+    {"engine", OneOf<EngineNames>, Read<&S::engine, ReadEngine>, NearestOf<EngineNames>},
+    {"enginePort", IntegerText<1, 65535>, Read<&S::engine_port, ReadInteger<1, 65535>>, NoHint},
+    {"enginePath", EnginePathText, Read<&S::engine_path, ReadEnginePath>, NoHint},
+    {"engineScrapeInterval", ScrapeIntervalText,
+     Read<&S::engine_scrape_interval, ReadScrapeInterval>, NoHint},
+    {"seriesName", SeriesNameText, Read<&S::series_name, ReadSeriesName>, NoHint},
+    {"seriesLabels", SeriesLabelsText, Read<&S::series_labels, ReadSeriesLabels>, SeriesLabelsHint},
+    {"seriesKind", OneOf<engine::SeriesKindWords>,
+     Read<&S::series_kind, ReadWord<engine::FindSeriesKind>>, NearestOf<engine::SeriesKindWords>},
+    {"seriesCombine", OneOf<engine::SeriesCombineWords>,
+     Read<&S::series_combine, ReadWord<engine::FindSeriesCombine>>,
+     NearestOf<engine::SeriesCombineWords>},
+    {"seriesAbsent", OneOf<engine::SeriesAbsentWords>,
+     Read<&S::series_absent, ReadWord<engine::FindSeriesAbsent>>,
+     NearestOf<engine::SeriesAbsentWords>},
 };
 
 constexpr std::string_view kKedasOwnKeys[] = {"scalerAddress", "enableTLS", "unsafeSsl",

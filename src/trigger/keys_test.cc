@@ -19,7 +19,9 @@ TEST(KeysTest, MetadataKeysAreTheTable) {
       ElementsAre("profile", "metricName", "metricType", "targetValue", "targetGpuUtilization",
                   "targetMemoryUtilization", "activationThreshold", "gpuIndex", "aggregation",
                   "pollIntervalSeconds", "replicaLabel", "scope", "node", "podAggregation",
-                  "hpaMetricType", "holdSeconds", "startupSeconds", "minCoverage"));
+                  "hpaMetricType", "holdSeconds", "startupSeconds", "minCoverage", "engine",
+                  "enginePort", "enginePath", "engineScrapeInterval", "seriesName", "seriesLabels",
+                  "seriesKind", "seriesCombine", "seriesAbsent"));
 }
 
 TEST(KeysTest, NamesAreUniqueAndNoneEndsInFromEnv) {
@@ -64,6 +66,9 @@ TEST(KeysTest, NearestKey) {
       {"hpaMetrictype", "hpaMetricType"},
       {"holdSecond", "holdSeconds"},
       {"mincoverage", "minCoverage"},
+      {"engineport", "enginePort"},
+      {"seriesLabel", "seriesLabels"},
+      {"engin", "engine"},
       {"scaleraddress", "scalerAddress"},
       {"tlsclientkey", "tlsClientKey"},
       {"targetValuFromEnv", "targetValueFromEnv"},

@@ -26,7 +26,7 @@ std::string Refused(const Metadata& metadata) {
 }
 
 TEST(ScopeTest, DefaultsLeaveTheScopeToTheSurroundings) {
-  const TriggerSpec spec = Accepted({}).spec;
+  const TriggerSpec spec = Accepted({}).main();
   EXPECT_EQ(spec.scope, std::nullopt);
   EXPECT_EQ(spec.node, "");
   EXPECT_EQ(spec.pod_aggregation, PodAggregation::kMean);
@@ -46,7 +46,7 @@ TEST(ScopeTest, EveryKeyIsReadInBothForms) {
                                        {"holdSeconds" + end, "0"},
                                        {"startupSeconds" + end, "600"},
                                        {"minCoverage" + end, "0.75"}})
-                                 .spec;
+                                 .main();
     EXPECT_EQ(spec.scope, Scope::kNode);
     EXPECT_EQ(spec.node, "gpu-1.example");
     EXPECT_EQ(spec.pod_aggregation, PodAggregation::kMax);
@@ -55,20 +55,20 @@ TEST(ScopeTest, EveryKeyIsReadInBothForms) {
     EXPECT_EQ(spec.startup, std::chrono::seconds(600));
     EXPECT_EQ(spec.min_coverage, 0.75);
     EXPECT_EQ(spec.node_hidden, end == "FromEnv");
-    EXPECT_EQ(Accepted({{"gpuIndex" + end, "2"}}).spec.gpu_index_hidden, end == "FromEnv");
+    EXPECT_EQ(Accepted({{"gpuIndex" + end, "2"}}).main().gpu_index_hidden, end == "FromEnv");
   }
 }
 
 TEST(ScopeTest, EveryWordIsAcceptedAndSaidBack) {
   for (const std::string_view name : ScopeNames()) {
-    EXPECT_EQ(ScopeName(*Accepted({{"scope", std::string(name)}}).spec.scope), name);
+    EXPECT_EQ(ScopeName(*Accepted({{"scope", std::string(name)}}).main().scope), name);
   }
   for (const std::string_view name : PodAggregationNames()) {
-    const TriggerSpec spec = Accepted({{"podAggregation", std::string(name)}}).spec;
+    const TriggerSpec spec = Accepted({{"podAggregation", std::string(name)}}).main();
     EXPECT_EQ(PodAggregationName(spec.pod_aggregation), name);
   }
   for (const std::string_view name : HpaMetricTypeNames()) {
-    const TriggerSpec spec = Accepted({{"hpaMetricType", std::string(name)}}).spec;
+    const TriggerSpec spec = Accepted({{"hpaMetricType", std::string(name)}}).main();
     EXPECT_EQ(HpaMetricTypeName(*spec.hpa_metric_type), name);
   }
   EXPECT_EQ(HpaMetricTypeName(model::HpaMetricType::kNone), "none");
@@ -99,7 +99,7 @@ TEST(ScopeTest, ANodeNeedsScopeNode) {
 TEST(ScopeTest, AGpuIndexHasNoMeaningInTheCluster) {
   EXPECT_THAT(Refused({{"gpuIndex", "0"}, {"scope", "cluster"}}),
               HasSubstr("gpuIndex \"0\" is a place in a node or a pod"));
-  EXPECT_EQ(Accepted({{"gpuIndex", "-1"}, {"scope", "cluster"}}).spec.gpu_index, kAllGpus);
+  EXPECT_EQ(Accepted({{"gpuIndex", "-1"}, {"scope", "cluster"}}).main().gpu_index, kAllGpus);
 }
 
 TEST(ScopeTest, KeysWithoutEffectAreWarnedOf) {
@@ -124,7 +124,7 @@ TEST(ScopeTest, KeysWithoutEffectAreWarnedOf) {
 
 TEST(ScopeTest, NumbersChosenByTheEnvironmentAreMarked) {
   const auto hidden = [](const Metadata& metadata) {
-    const TriggerSpec spec = Accepted(metadata).spec;
+    const TriggerSpec spec = Accepted(metadata).main();
     return std::pair(spec.target_hidden, spec.threshold_hidden);
   };
   EXPECT_EQ(hidden({{"targetValueFromEnv", "7"}}), std::pair(true, false));
@@ -139,8 +139,8 @@ TEST(ScopeTest, NumbersChosenByTheEnvironmentAreMarked) {
 
 TEST(ScopeTest, SpecsOfTheSameMetadataAreEqual) {
   const Metadata metadata = {{"profile", "batch"}, {"scope", "workload"}};
-  EXPECT_EQ(Accepted(metadata).spec, Accepted(metadata).spec);
-  EXPECT_NE(Accepted(metadata).spec, Accepted({{"profile", "batch"}}).spec);
+  EXPECT_EQ(Accepted(metadata).main(), Accepted(metadata).main());
+  EXPECT_NE(Accepted(metadata).main(), Accepted({{"profile", "batch"}}).main());
 }
 
 }  // namespace

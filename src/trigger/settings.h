@@ -3,13 +3,15 @@
 // Trigger metadata after each key was read on its own and before the keys are put together.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "catalogue/aggregation.h"
-#include "catalogue/metrics.h"
 #include "catalogue/profiles.h"
+#include "engine/dialect.h"
+#include "trigger/metric.h"
 #include "trigger/words.h"
 
 namespace kgs::trigger {
@@ -44,7 +46,7 @@ struct Setting {
 struct Settings {
   Setting<const catalogue::Profile*> profile;
   Setting<std::string> metric_name;
-  Setting<const catalogue::Metric*> metric_type;
+  Setting<Metric> metric_type;
   Setting<double> target_value;
   Setting<double> target_gpu_utilization;
   Setting<double> target_memory_utilization;
@@ -60,6 +62,16 @@ struct Settings {
   Setting<int> hold_seconds;
   Setting<int> startup_seconds;
   Setting<double> min_coverage;
+  Setting<const engine::Dialect*> engine;
+  Setting<int> engine_port;
+  Setting<std::string> engine_path;
+  Setting<std::chrono::milliseconds> engine_scrape_interval;
+  Setting<std::string> series_name;
+  /// This and the words below are kept as written.
+  Setting<std::string> series_labels;
+  Setting<std::string> series_kind;
+  Setting<std::string> series_combine;
+  Setting<std::string> series_absent;
 };
 
 }  // namespace kgs::trigger

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "catalogue/metrics.h"
 #include "trigger/combine.h"
 #include "trigger/keys.h"
 
@@ -98,6 +99,33 @@ std::string Join(const std::vector<std::string>& errors) {
 
 }  // namespace
 
+std::string_view MetricNameOf(const TriggerSpec& spec) {
+  if (spec.engine) return spec.engine->query.signal;
+  return catalogue::MetricOf(spec.metric).name;
+}
+
+std::string_view UnitOf(const TriggerSpec& spec) {
+  return spec.engine ? std::string_view(spec.engine->unit) : catalogue::MetricOf(spec.metric).unit;
+}
+
+bool IsDemand(const TriggerSpec& spec) {
+  if (spec.engine) return spec.engine->demand;
+  return catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand;
+}
+
+bool IsHeldMemory(const TriggerSpec& spec) {
+  return !spec.engine && catalogue::MetricOf(spec.metric).held_memory;
+}
+
+std::vector<model::EngineQuery> EngineQueriesOf(const TriggerSpec& spec) {
+  std::vector<model::EngineQuery> queries;
+  if (spec.scope.value_or(Scope::kWorkload) != Scope::kWorkload) return queries;
+  for (const auto* metric : {&spec.engine, &spec.engine_instead, &spec.engine_load}) {
+    if (*metric) queries.push_back((*metric)->query);
+  }
+  return queries;
+}
+
 absl::StatusOr<ParsedTrigger> ParseTrigger(const Metadata& metadata, UnknownKeys unknown_keys) {
   // Causes first: what one key says, then keys nobody knows, then what the keys say together.
   std::vector<std::string> errors;
@@ -105,7 +133,7 @@ absl::StatusOr<ParsedTrigger> ParseTrigger(const Metadata& metadata, UnknownKeys
   const Settings settings = ReadOurKeys(metadata, errors);
   CheckOtherKeys(metadata, errors, unknown_keys == UnknownKeys::kRefuse ? errors : parsed.warnings);
   CutWarnings(parsed.warnings);
-  parsed.spec = Combine(settings, errors, parsed.warnings);
+  parsed.specs = Combine(settings, errors, parsed.warnings);
   if (!errors.empty()) return absl::InvalidArgumentError(Join(errors));
   return parsed;
 }

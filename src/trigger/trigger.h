@@ -14,6 +14,10 @@
 //   at once are refused.
 // - node needs scope node, and gpuIndex has no meaning in scope cluster. What only a workload has
 //   (podAggregation, replicaLabel, ...) has no effect in the other scopes, which a warning says.
+// - The metric of an engine is read from the pods of a workload: no other scope, no gpuIndex, and
+//   aggregation has no effect. engine, enginePort, enginePath and engineScrapeInterval need one,
+//   the keys of a series (seriesName, ...) need metricType prometheus, which needs seriesName and a
+//   port: enginePort, or that of engine. Profile llm needs engine, and has its metrics.
 // - Keys that KEDA reads itself (scalerAddress, ...) are ignored. Parameters of a
 //   TriggerAuthentication (a TLS key, say) are refused whatever UnknownKeys says.
 #pragma once
@@ -28,6 +32,7 @@
 #include <vector>
 
 #include "catalogue/aggregation.h"
+#include "model/engine_query.h"
 #include "model/metric_id.h"
 #include "model/scaled_object.h"
 #include "trigger/words.h"
@@ -36,12 +41,35 @@ namespace kgs::trigger {
 
 inline constexpr int kAllGpus = -1;
 
+/// A number that is read from the engine of each pod.
+struct EngineMetric {
+  model::EngineQuery query;
+  /// query.Key(), by which its readings are found.
+  std::string key;
+  /// Empty where only the user knows.
+  std::string unit;
+  /// Whether values of several pods add up.
+  bool demand = false;
+
+  bool operator==(const EngineMetric&) const = default;
+};
+
+/// One number that KEDA is answered.
 struct TriggerSpec {
   /// Empty without a profile.
   std::string profile;
   /// Towards the HPA.
   std::string metric_name;
+  /// Of GPUs; says nothing where engine is set.
   model::MetricId metric = model::MetricId::kGpuUtilization;
+  /// The metric where it is one of engines. Of a workload only.
+  std::optional<EngineMetric> engine;
+  /// Of a workload: a level in the same unit that stands in for a metric of GPUs wherever a pod's
+  /// engine has it.
+  std::optional<EngineMetric> engine_instead;
+  /// A pod whose engine has this above 0 is active as well, where it was read for engine or
+  /// engine_instead.
+  std::optional<EngineMetric> engine_load;
   /// In the metric's unit; finite, at least 0.001, rounded to 3 decimals as KEDA sends it.
   double target = 0;
   /// Active means value > activation_threshold.
@@ -77,9 +105,26 @@ struct TriggerSpec {
   bool threshold_hidden = false;
   bool node_hidden = false;
   bool gpu_index_hidden = false;
+  bool metric_name_hidden = false;
+  /// What the engine is asked.
+  bool engine_hidden = false;
 
   bool operator==(const TriggerSpec&) const = default;
 };
+
+// What a spec scales on, whether that is a metric of GPUs or of engines.
+
+/// As metricType: "gpu_utilization", "vllm_demand", "prometheus".
+std::string_view MetricNameOf(const TriggerSpec& spec);
+/// Empty where only the user knows.
+std::string_view UnitOf(const TriggerSpec& spec);
+/// Whether the values of several pods add up to a meaning.
+bool IsDemand(const TriggerSpec& spec);
+/// Memory that is held, whether it is in use or not.
+bool IsHeldMemory(const TriggerSpec& spec);
+
+/// All that the engines of the workload's pods are asked for \p spec; none outside scope workload.
+std::vector<model::EngineQuery> EngineQueriesOf(const TriggerSpec& spec);
 
 enum class UnknownKeys { kRefuse, kWarn };
 
@@ -87,10 +132,15 @@ enum class UnknownKeys { kRefuse, kWarn };
 using Metadata = std::map<std::string, std::string>;
 
 struct ParsedTrigger {
-  TriggerSpec spec;
+  /// The numbers of the trigger, of which the HPA takes the one that wants most. Never empty; one
+  /// but for profile llm. Their metric names differ, also without regard to case.
+  std::vector<TriggerSpec> specs{1};
   /// Unknown keys under UnknownKeys::kWarn (the first 16 in full, the rest counted) and keys that
   /// have no effect. Never a value.
   std::vector<std::string> warnings;
+
+  /// The first, which has what was given (a target, a threshold) where there are several.
+  const TriggerSpec& main() const { return specs.front(); }
 };
 
 /// INVALID_ARGUMENT names each wrong key, its value and what is accepted, joined by "; " and always

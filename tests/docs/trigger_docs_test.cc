@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "catalogue/metrics.h"
 #include "catalogue/profiles.h"
+#include "engine/series_selector.h"
 #include "tests/docs/markdown.h"
 #include "trigger/keys.h"
 #include "trigger/trigger.h"
@@ -22,15 +23,33 @@ using Row = std::vector<std::string>;
 
 std::string Text(std::string_view text) { return std::string(text); }
 
+/// What is asked for a series where nothing is said of the engine.
+model::EngineQuery WithoutEngine() {
+  const auto parsed = trigger::ParseTrigger({{"metricType", "prometheus"},
+                                             {"seriesName", "s"},
+                                             {"enginePort", "1"},
+                                             {"targetValue", "1"}},
+                                            trigger::UnknownKeys::kRefuse);
+  return parsed.ok() ? parsed->main().engine->query : model::EngineQuery();
+}
+
+/// The word for what a selector does where nothing is said.
+std::string DefaultAbsent() {
+  for (const std::string_view word : engine::SeriesAbsentWords()) {
+    if (engine::FindSeriesAbsent(word) == engine::SeriesSelector().absent) return Text(word);
+  }
+  return "";
+}
+
 /// What an empty trigger means, key by key, as the document writes it.
 std::map<std::string, std::string> Defaults() {
   const auto parsed = trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse);
   if (!parsed.ok()) return {};
-  const trigger::TriggerSpec& spec = parsed->spec;
+  const trigger::TriggerSpec& spec = parsed->main();
   return {
       {"profile", spec.profile.empty() ? "none" : spec.profile},
       {"metricName", spec.metric_name},
-      {"metricType", Text(catalogue::MetricOf(spec.metric).name)},
+      {"metricType", Text(trigger::MetricNameOf(spec))},
       {"targetValue", base::FormatNumber(spec.target)},
       {"targetGpuUtilization", "none"},
       {"targetMemoryUtilization", "none"},
@@ -48,6 +67,15 @@ std::map<std::string, std::string> Defaults() {
       {"holdSeconds", std::to_string(spec.hold.count())},
       {"startupSeconds", std::to_string(spec.startup.count())},
       {"minCoverage", base::FormatNumber(spec.min_coverage)},
+      {"engine", "none"},
+      {"enginePort", "the engine's"},
+      {"enginePath", "the engine's, else " + WithoutEngine().path},
+      {"engineScrapeInterval", base::FormatDuration(WithoutEngine().interval)},
+      {"seriesName", "none"},
+      {"seriesLabels", "none"},
+      {"seriesKind", Text(engine::SeriesKindWords()[0])},
+      {"seriesCombine", Text(engine::SeriesCombineWords()[0])},
+      {"seriesAbsent", DefaultAbsent()},
   };
 }
 
@@ -71,16 +99,15 @@ TEST(TriggerDocsTest, ShorthandsAreDescribedAsTheyWork) {
     if (row.size() != 4 || !row[1].starts_with("Short for")) continue;
     const auto parsed = trigger::ParseTrigger({{row[0], "70"}}, trigger::UnknownKeys::kRefuse);
     ASSERT_TRUE(parsed.ok()) << row[0];
-    EXPECT_THAT(
-        row[1],
-        HasSubstr("metricType: " + Text(catalogue::MetricOf(parsed->spec.metric).name) + " "));
+    EXPECT_THAT(row[1],
+                HasSubstr("metricType: " + Text(trigger::MetricNameOf(parsed->main())) + " "));
   }
 }
 
 TEST(TriggerDocsTest, EveryProfileIsDescribed) {
   std::vector<Row> expected;
   for (const catalogue::Profile& profile : catalogue::Profiles()) {
-    expected.push_back({Text(profile.name), Text(catalogue::MetricOf(profile.metric).name),
+    expected.push_back({Text(profile.name), Text(profile.metric),
                         base::FormatNumber(profile.target),
                         base::FormatNumber(profile.activation_threshold), Text(profile.metric_name),
                         profile.always_active ? "yes" : "no"});
