@@ -148,6 +148,7 @@ std::vector<http::TriggerMetrics> AnsweringSide::TriggerMetrics() const {
     trigger.object_namespace = state.key.object_namespace;
     trigger.object = state.key.name;
     trigger.trigger = state.trigger_index;
+    trigger.metric = state.metric;
     trigger.target = state.target;
     for (size_t i = static_cast<size_t>(decision::kFirstError); i < decision::kBranchCount; ++i) {
       trigger.errors.emplace_back(decision::BranchName(static_cast<decision::Branch>(i)),

@@ -118,7 +118,8 @@ void AddTriggers(const std::vector<TriggerMetrics>& triggers, PageBuilder& page)
     return PageBuilder::Labels{{"kind", trigger.kind},
                                {"namespace", trigger.object_namespace},
                                {"object", trigger.object},
-                               {"trigger", std::to_string(trigger.trigger)}};
+                               {"trigger", std::to_string(trigger.trigger)},
+                               {"metric", trigger.metric}};
   };
   const auto gauges = [&](const char* name, const char* help, const auto& number) {
     page.Family(name, Type::Gauge, help);

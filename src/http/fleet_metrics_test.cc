@@ -17,7 +17,7 @@ std::string PageOf(const std::vector<TriggerMetrics>& triggers) {
 }
 
 TriggerMetrics Known() {
-  TriggerMetrics trigger{"ScaledObject", "team-a", "web", 2};
+  TriggerMetrics trigger{"ScaledObject", "team-a", "web", 2, "gpu_utilization"};
   trigger.target = 80;
   trigger.replicas = 3;
   trigger.value = 276;
@@ -29,7 +29,8 @@ TriggerMetrics Known() {
 
 TEST(TriggerMetricsTest, EachTriggerHasItsSeries) {
   const std::string page = PageOf({Known()});
-  const std::string labels = R"({kind="ScaledObject",namespace="team-a",object="web",trigger="2")";
+  const std::string labels =
+      R"({kind="ScaledObject",namespace="team-a",object="web",trigger="2",metric="gpu_utilization")";
   EXPECT_THAT(page, HasSubstr("keda_gpu_scaler_workload_value" + labels + "} 276\n"));
   EXPECT_THAT(page, HasSubstr("keda_gpu_scaler_workload_target" + labels + "} 80\n"));
   EXPECT_THAT(page, HasSubstr("keda_gpu_scaler_workload_replicas" + labels + "} 3\n"));

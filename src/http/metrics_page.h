@@ -43,12 +43,15 @@ struct NodeMetrics {
   std::optional<PodMetrics> pods;
 };
 
-/// What a trigger of a workload is answered at the moment.
+/// What a trigger of a workload is answered at the moment; one of its numbers, of which most have
+/// but one.
 struct TriggerMetrics {
   std::string kind;
   std::string object_namespace;
   std::string object;
   int trigger = 0;
+  /// As metricType; empty where it is not known.
+  std::string metric;
   /// Nothing where it is not known, or not to be shown.
   std::optional<double> target;
   std::optional<double> replicas;

@@ -151,7 +151,8 @@ std::optional<grpc::Status> ActivationStreams::Ending(const absl::Status& status
 }
 
 SteadyTime ActivationStreams::Advance(Activity& activity, SteadyTime now) {
-  const auto active = answers_.ActiveForStream(activity.trigger.AsQuestion());
+  const auto active =
+      AnyActiveForStream(answers_, activity.trigger.object, *activity.trigger.specs);
   if (const auto ending = Ending(active.status(), activity.known, now - activity.opened)) {
     CountRefusal(telemetry::Method::kStreamIsActive, *ending);
     activity.stream->End(*ending);
@@ -163,7 +164,7 @@ SteadyTime ActivationStreams::Advance(Activity& activity, SteadyTime now) {
   if (activity.last_sent != *active || now >= activity.next_repeat) {
     activity.stream->Send(Response(*active));
     activity.last_sent = *active;
-    activity.next_repeat = now + activity.trigger.spec->poll_interval;
+    activity.next_repeat = now + activity.trigger.specs->front().poll_interval;
   }
   return activity.next_repeat;
 }

@@ -38,11 +38,12 @@ struct StreamOptions {
 /// What a stream is about.
 struct AskedTrigger {
   externalscaler::ScaledObjectRef object;
-  std::shared_ptr<const trigger::TriggerSpec> spec;
+  std::shared_ptr<const Specs> specs;
   /// Kubernetes has told of it.
   bool known = true;
 
-  Question AsQuestion() const { return {object, *spec}; }
+  /// About the first, which stands for all where it matters whether the trigger is known.
+  Question AsQuestion() const { return {object, specs->front()}; }
 };
 
 /// Keeps every stream told of its trigger's activity: at once, at each change, and again every

@@ -5,16 +5,23 @@
 
 #include <absl/status/statusor.h>
 
+#include <vector>
+
 #include "externalscaler.pb.h"
 #include "trigger/trigger.h"
 
 namespace kgs::scaler {
 
-/// One trigger of one object, as an RPC names it.
+/// The numbers of one trigger; never none.
+using Specs = std::vector<trigger::TriggerSpec>;
+
+/// One number of one trigger of one object, as an RPC names it.
 struct Question {
   const externalscaler::ScaledObjectRef& object;
   /// What its metadata means.
   const trigger::TriggerSpec& spec;
+  /// Which of the trigger's numbers that is.
+  size_t place = 0;
 };
 
 /// Any thread. None may block.
@@ -36,5 +43,13 @@ class Answers {
   /// After a NOT_FOUND: makes sure that nothing was missed. Returns at once.
   virtual void Refresh() = 0;
 };
+
+/// Whether the trigger is active that has these numbers: it is while one of them is. Where none is
+/// and one cannot be told it fails as that does.
+absl::StatusOr<bool> AnyActive(const Answers& answers,
+                               const externalscaler::ScaledObjectRef& object, const Specs& specs);
+absl::StatusOr<bool> AnyActiveForStream(const Answers& answers,
+                                        const externalscaler::ScaledObjectRef& object,
+                                        const Specs& specs);
 
 }  // namespace kgs::scaler

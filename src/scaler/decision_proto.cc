@@ -25,6 +25,7 @@ void FillInput(const decision::Input& input, debug::v1::Input* out) {
     out->set_age_seconds(base::Seconds(input.age));
   }
   out->set_why(base::ReplaceInvalidUtf8(input.why));
+  out->set_source(std::string(input.source));
 }
 
 void FillDecision(const decision::Decision& decision, debug::v1::Decision* out) {
@@ -43,6 +44,7 @@ void FillDecision(const decision::Decision& decision, debug::v1::Decision* out) 
   out->set_loading(decision.loading);
   out->set_overdue(decision.overdue);
   out->set_lost(decision.lost);
+  out->set_asleep(decision.asleep);
   out->set_ready(decision.ready);
   out->set_preallocated(decision.preallocated);
   if (decision.coverage) out->set_coverage(*decision.coverage);
@@ -67,6 +69,7 @@ void FillTrigger(const TriggerHistory& history, const Moment& now, debug::v1::Tr
   out->set_namespace_(state.key.object_namespace);
   out->set_name(state.key.name);
   out->set_trigger(state.trigger_index);
+  out->set_metric(state.metric);
   if (state.target) out->set_target(*state.target);
   if (state.now) FillDecision(*state.now, out->mutable_now());
   for (auto record = history.answered.rbegin(); record != history.answered.rend(); ++record) {

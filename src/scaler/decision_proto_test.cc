@@ -24,10 +24,12 @@ decision::Decision Answer(absl::StatusOr<double> value) {
   decision.active_why = "pod default/web-0 at 92 is above 0";
   decision.replicas = 3;
   decision.pods = decision.measured = decision.ready = 3;
+  decision.asleep = 2;
   decision.coverage = 1;
   decision.oldest_reading_age = 250ms;
-  decision.inputs = {{"pod default/web-0", "measured", 92.0, 250ms, ""},
-                     {"pod default/web-1", "lost", std::nullopt, {}, "node \"n\xff\" is silent"}};
+  decision.inputs = {
+      {"pod default/web-0", "measured", 92.0, 250ms, ""},
+      {"pod default/web-1", "lost", std::nullopt, {}, "node \"n\xff\" is silent", "engine"}};
   decision.warnings = {"shared GPU"};
   return decision;
 }
@@ -37,6 +39,7 @@ TriggerHistory History() {
   history.state.key = {model::ObjectKind::kScaledObject, "default", "web"};
   history.state.trigger_index = 1;
   history.state.target = 80;
+  history.state.metric = "vllm_demand";
   history.state.now = Answer(276);
   history.answered = {
       {Answer(absl::UnavailableError("blind")), kNow.steady - 30s, kNow.steady - 20s, 2},
@@ -52,6 +55,7 @@ TEST(DecisionProtoTest, JsonShowsAllThatADecisionRestsOn) {
   EXPECT_EQ(trigger["name"], "web");
   EXPECT_EQ(trigger["trigger"], 1);
   EXPECT_EQ(trigger["target"], 80);
+  EXPECT_EQ(trigger["metric"], "vllm_demand");
   const auto& now = trigger["now"];
   EXPECT_EQ(now["value"], 276);
   EXPECT_EQ(now["error"], "");
@@ -63,12 +67,15 @@ TEST(DecisionProtoTest, JsonShowsAllThatADecisionRestsOn) {
   EXPECT_EQ(now["replicas"], 3);
   EXPECT_EQ(now["measured"], 3);
   EXPECT_EQ(now["lost"], 0) << "a count of nothing is shown";
+  EXPECT_EQ(now["asleep"], 2);
   EXPECT_EQ(now["coverage"], 1);
   EXPECT_EQ(now["oldest_reading_age_seconds"], 0.25);
   EXPECT_EQ(now["inputs"][0]["value"], 92);
   EXPECT_EQ(now["inputs"][0]["age_seconds"], 0.25);
   EXPECT_FALSE(now["inputs"][1].contains("value"));
   EXPECT_EQ(now["inputs"][1]["why"], "node \"n\xef\xbf\xbd\" is silent");
+  EXPECT_EQ(now["inputs"][0]["source"], "gpus");
+  EXPECT_EQ(now["inputs"][1]["source"], "engine");
   EXPECT_EQ(now["warnings"][0], "shared GPU");
 }
 

@@ -25,11 +25,43 @@ constexpr int kMostWarningsAMinute = 100;
 /// Kubernetes' own limit for either.
 constexpr size_t kLongestName = 253;
 
-void FillSpecs(const trigger::TriggerSpec& spec, GetMetricSpecResponse* response) {
-  externalscaler::MetricSpec* metric = response->add_metricspecs();
-  metric->set_metricname(spec.metric_name);
-  metric->set_targetsize(IntegerTarget(spec.target));
-  metric->set_targetsizefloat(spec.target);
+void FillSpecs(const Specs& specs, GetMetricSpecResponse* response) {
+  for (const trigger::TriggerSpec& spec : specs) {
+    externalscaler::MetricSpec* metric = response->add_metricspecs();
+    metric->set_metricname(spec.metric_name);
+    metric->set_targetsize(IntegerTarget(spec.target));
+    metric->set_targetsizefloat(spec.target);
+  }
+}
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char one, char other) { return lower(one) == lower(other); });
+}
+
+/// Without the s0- that the HPA's names begin with; KEDA takes it off itself.
+std::string_view WithoutIndex(std::string_view name) {
+  const size_t digits = name.substr(0, 1) == "s" ? name.find_first_not_of("0123456789", 1) : 0;
+  if (digits == name.npos || digits < 2 || name[digits] != '-') return name;
+  return name.substr(digits + 1);
+}
+
+/// The one that \p name means. With a single one there is no doubt.
+absl::StatusOr<size_t> PlaceOf(const Specs& specs, std::string_view name) {
+  if (specs.size() == 1) return 0;
+  for (const std::string_view tried : {name, WithoutIndex(name)}) {
+    for (size_t place = 0; place < specs.size(); ++place) {
+      if (EqualsIgnoreCase(specs[place].metric_name, tried)) return place;
+    }
+  }
+  std::vector<std::string> names;
+  for (const trigger::TriggerSpec& spec : specs) names.push_back(spec.metric_name);
+  return absl::InvalidArgumentError(
+      "metricName " + base::QuoteForMessage(name) + ": " +
+      (specs.front().metric_name_hidden
+           ? "none of this trigger's"
+           : "the metrics of this trigger are " + base::JoinWithAnd(names)));
 }
 
 grpc::ServerUnaryReactor* FinishUnary(grpc::CallbackServerContext* context, grpc::Status status) {
@@ -66,34 +98,33 @@ Service::Service(Answers& answers, ServiceOptions options, const base::Clock& cl
       streams_(answers, options.streams, clock, counters),
       waiting_(clock) {}
 
-absl::StatusOr<TriggerCache::Spec> Service::Parse(const ScaledObjectRef& object) {
-  if (TriggerCache::Spec known = triggers_.Find(object.scalermetadata())) return known;
+absl::StatusOr<TriggerCache::Specs> Service::Parse(const ScaledObjectRef& object) {
+  if (TriggerCache::Specs known = triggers_.Find(object.scalermetadata())) return known;
   const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
   auto parsed = trigger::ParseTrigger(metadata, options_.unknown_keys);
   if (!parsed.ok()) return parsed.status();
-  auto spec = std::make_shared<const trigger::TriggerSpec>(parsed->main());
+  auto specs = std::make_shared<const Specs>(std::move(parsed->specs));
   for (const std::string& warning : parsed->warnings) WarnOnce(object, warning);
   // A warning is said for each object, so metadata that has one is looked at each time.
-  if (parsed->warnings.empty()) triggers_.Put(object.scalermetadata(), spec);
-  return spec;
+  if (parsed->warnings.empty()) triggers_.Put(object.scalermetadata(), specs);
+  return specs;
 }
 
 void Service::Answer(Method method, const ScaledObjectRef& object, Fill fill,
                      grpc::ServerUnaryReactor* reactor) {
-  const auto spec = Parse(object);
-  absl::Status status = spec.status();
+  const auto specs = Parse(object);
+  absl::Status status = specs.status();
   if (status.ok()) {
-    status = fill({object, **spec});
+    status = fill(**specs);
     if (absl::IsNotFound(status)) {
       answers_.Refresh();
       // The request and the response are there until the call is finished.
-      const bool waits =
-          waiting_.Add([this, method, &object, spec = *spec, fill, reactor](bool last) {
-            const absl::Status again = fill({object, *spec});
-            if (absl::IsNotFound(again) && !last) return false;
-            reactor->Finish(Finish(method, again));
-            return true;
-          });
+      const bool waits = waiting_.Add([this, method, specs = *specs, fill, reactor](bool last) {
+        const absl::Status again = fill(*specs);
+        if (absl::IsNotFound(again) && !last) return false;
+        reactor->Finish(Finish(method, again));
+        return true;
+      });
       if (waits) return;
     }
   }
@@ -101,9 +132,9 @@ void Service::Answer(Method method, const ScaledObjectRef& object, Fill fill,
 }
 
 absl::StatusOr<AskedTrigger> Service::Ask(const ScaledObjectRef& object) {
-  auto spec = Parse(object);
-  if (!spec.ok()) return spec.status();
-  AskedTrigger asked{object, *std::move(spec)};
+  auto specs = Parse(object);
+  if (!specs.ok()) return specs.status();
+  AskedTrigger asked{object, *std::move(specs)};
   asked.known = !absl::IsNotFound(answers_.Check(asked.AsQuestion()));
   if (!asked.known) answers_.Refresh();
   return asked;
@@ -140,8 +171,8 @@ grpc::ServerUnaryReactor* Service::IsActive(grpc::CallbackServerContext* context
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   Answer(
       Method::kIsActive, *request,
-      [this, response](const Question& question) {
-        const auto active = answers_.Active(question);
+      [this, request, response](const Specs& specs) {
+        const auto active = AnyActive(answers_, *request, specs);
         if (active.ok()) response->set_result(*active);
         return active.status();
       },
@@ -152,9 +183,9 @@ grpc::ServerUnaryReactor* Service::IsActive(grpc::CallbackServerContext* context
 grpc::ServerUnaryReactor* Service::GetMetricSpec(grpc::CallbackServerContext* context,
                                                  const ScaledObjectRef* request,
                                                  GetMetricSpecResponse* response) {
-  const auto spec = Parse(*request);
-  if (spec.ok()) FillSpecs(**spec, response);
-  return FinishUnary(context, Finish(Method::kGetMetricSpec, spec.status()));
+  const auto specs = Parse(*request);
+  if (specs.ok()) FillSpecs(**specs, response);
+  return FinishUnary(context, Finish(Method::kGetMetricSpec, specs.status()));
 }
 
 grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* context,
@@ -163,14 +194,17 @@ grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* conte
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   Answer(
       Method::kGetMetrics, request->scaledobjectref(),
-      [this, request, response](const Question& question) {
-        const auto value = answers_.Value(question);
+      [this, request, response](const Specs& specs) {
+        const auto place = PlaceOf(specs, request->metricname());
+        if (!place.ok()) return place.status();
+        const trigger::TriggerSpec& spec = specs[*place];
+        const auto value = answers_.Value({request->scaledobjectref(), spec, *place});
         if (!value.ok()) return value.status();
         externalscaler::MetricValue* metric = response->add_metricvalues();
-        // With one spec there is no doubt which is meant: whatever name KEDA asked by is answered.
-        metric->set_metricname(request->metricname().empty() ? question.spec.metric_name
+        // By whatever name KEDA asked.
+        metric->set_metricname(request->metricname().empty() ? spec.metric_name
                                                              : request->metricname());
-        metric->set_metricvalue(IntegerValue(*value, question.spec.target));
+        metric->set_metricvalue(IntegerValue(*value, spec.target));
         metric->set_metricvaluefloat(*value);
         return absl::OkStatus();
       },
@@ -192,7 +226,7 @@ grpc::ServerWriteReactor<GetMetricSpecResponse>* Service::StreamMetricSpec(
   const grpc::Status status = Finish(Method::kStreamMetricSpec, asked.status());
   if (!status.ok()) return RefusedStream<GetMetricSpecResponse>(status);
   GetMetricSpecResponse response;
-  FillSpecs(*asked->spec, &response);
+  FillSpecs(*asked->specs, &response);
   return streams_.OpenSpecs(*std::move(asked), std::move(response));
 }
 

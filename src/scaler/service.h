@@ -52,10 +52,10 @@ class Service final : public externalscaler::ExternalScaler::CallbackService {
       const externalscaler::ScaledObjectRef* request) override;
 
  private:
-  /// Fills in the response for a trigger, or says why not.
-  using Fill = std::function<absl::Status(const Question&)>;
+  /// Fills in the response for a trigger with these numbers, or says why not.
+  using Fill = std::function<absl::Status(const Specs&)>;
 
-  absl::StatusOr<TriggerCache::Spec> Parse(const externalscaler::ScaledObjectRef& object);
+  absl::StatusOr<TriggerCache::Specs> Parse(const externalscaler::ScaledObjectRef& object);
   /// Finishes \p reactor with what \p fill says of \p object, now or once its trigger is known.
   void Answer(telemetry::Method method, const externalscaler::ScaledObjectRef& object, Fill fill,
               grpc::ServerUnaryReactor* reactor);

@@ -35,17 +35,17 @@ size_t BytesOf(const TriggerCache::Fields& metadata) {
 
 }  // namespace
 
-TriggerCache::Spec TriggerCache::Find(const Fields& metadata) const {
+TriggerCache::Specs TriggerCache::Find(const Fields& metadata) const {
   const uint64_t hash = HashOf(metadata);
   base::MutexLock lock(mutex_);
   const auto found = entries_.find(hash);
   if (found == entries_.end() || !Same(metadata, found->second.metadata)) return nullptr;
-  return found->second.spec;
+  return found->second.specs;
 }
 
-void TriggerCache::Put(const Fields& metadata, Spec spec) {
+void TriggerCache::Put(const Fields& metadata, Specs specs) {
   if (BytesOf(metadata) > kMostBytes) return;
-  Entry entry{trigger::Metadata(metadata.begin(), metadata.end()), std::move(spec)};
+  Entry entry{trigger::Metadata(metadata.begin(), metadata.end()), std::move(specs)};
   base::MutexLock lock(mutex_);
   if (entries_.size() >= kMostEntries) entries_.clear();
   entries_[HashOf(metadata)] = std::move(entry);

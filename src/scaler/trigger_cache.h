@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "base/mutex.h"
 #include "externalscaler.pb.h"
@@ -18,12 +19,12 @@ namespace kgs::scaler {
 class TriggerCache {
  public:
   using Fields = google::protobuf::Map<std::string, std::string>;
-  using Spec = std::shared_ptr<const trigger::TriggerSpec>;
+  using Specs = std::shared_ptr<const std::vector<trigger::TriggerSpec>>;
 
   /// Null where exactly this metadata is not known.
-  Spec Find(const Fields& metadata) const;
+  Specs Find(const Fields& metadata) const;
   /// Metadata that is too large is not kept; a full cache starts anew.
-  void Put(const Fields& metadata, Spec spec);
+  void Put(const Fields& metadata, Specs specs);
 
   static constexpr size_t kMostEntries = 4096;
   static constexpr size_t kMostBytes = 4096;
@@ -31,7 +32,7 @@ class TriggerCache {
  private:
   struct Entry {
     trigger::Metadata metadata;
-    Spec spec;
+    Specs specs;
   };
 
   mutable base::Mutex mutex_;

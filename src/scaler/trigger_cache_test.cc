@@ -10,10 +10,10 @@ TriggerCache::Fields Fields(const trigger::Metadata& metadata) {
   return TriggerCache::Fields(metadata.begin(), metadata.end());
 }
 
-TriggerCache::Spec Spec(const std::string& name) {
+TriggerCache::Specs Spec(const std::string& name) {
   trigger::TriggerSpec spec;
   spec.metric_name = name;
-  return std::make_shared<const trigger::TriggerSpec>(spec);
+  return std::make_shared<const std::vector<trigger::TriggerSpec>>(2, spec);
 }
 
 TEST(TriggerCache, FindsExactlyWhatWasPut) {
@@ -21,7 +21,7 @@ TEST(TriggerCache, FindsExactlyWhatWasPut) {
   EXPECT_EQ(cache.Find(Fields({{"a", "1"}, {"b", "2"}})), nullptr);
   cache.Put(Fields({{"a", "1"}, {"b", "2"}}), Spec("first"));
   ASSERT_NE(cache.Find(Fields({{"b", "2"}, {"a", "1"}})), nullptr);
-  EXPECT_EQ(cache.Find(Fields({{"b", "2"}, {"a", "1"}}))->metric_name, "first");
+  EXPECT_EQ(cache.Find(Fields({{"b", "2"}, {"a", "1"}}))->at(1).metric_name, "first");
   for (const trigger::Metadata& other :
        std::vector<trigger::Metadata>{{},
                                       {{"a", "1"}},
@@ -49,7 +49,7 @@ TEST(TriggerCache, AFullCacheStartsAnew) {
   EXPECT_EQ(cache.Find(Fields({{"a", "0"}})), nullptr);
   const std::string last = std::to_string(TriggerCache::kMostEntries);
   ASSERT_NE(cache.Find(Fields({{"a", last}})), nullptr);
-  EXPECT_EQ(cache.Find(Fields({{"a", last}}))->metric_name, last);
+  EXPECT_EQ(cache.Find(Fields({{"a", last}}))->at(1).metric_name, last);
 }
 
 }  // namespace

@@ -47,10 +47,18 @@ std::shared_ptr<TriggerWatch::Entry> TriggerWatch::EntryOf(const Key& key) {
   if (entry == nullptr) {
     entry = std::make_shared<Entry>();
     base::MutexLock entry_lock(entry->mutex);
-    entry->state.key = key.first;
-    entry->state.trigger_index = key.second;
+    entry->state.key = key.object;
+    entry->state.trigger_index = key.trigger_index;
+    entry->state.place = key.place;
   }
   return entry;
+}
+
+size_t TriggerWatch::PlacesKnown(const model::ObjectKey& object, int trigger_index) const {
+  base::MutexLock lock(mutex_);
+  size_t places = 0;
+  while (entries_.count({object, trigger_index, places}) > 0) ++places;
+  return places;
 }
 
 std::vector<std::shared_ptr<TriggerWatch::Entry>> TriggerWatch::Entries() const {
@@ -93,9 +101,9 @@ decision::Decision TriggerWatch::Decide(Watched& watched, model::HpaMetricType m
 }
 
 decision::Decision TriggerWatch::Answer(const TriggerMatch& match, const trigger::TriggerSpec& spec,
-                                        const model::WorkloadView& view, For asked_for,
-                                        SteadyTime now) {
-  const std::shared_ptr<Entry> entry = EntryOf({match.key, match.trigger_index});
+                                        size_t place, const model::WorkloadView& view,
+                                        For asked_for, SteadyTime now) {
+  const std::shared_ptr<Entry> entry = EntryOf({match.key, match.trigger_index, place});
   Moment moment{now, std::nullopt};
   base::MutexLock lock(entry->mutex);
   Watched& watched = WatchedOf(*entry, spec);
@@ -154,49 +162,67 @@ TriggerWatch::Watched& TriggerWatch::WatchedOf(Entry& entry, const trigger::Trig
   return oldest;
 }
 
-void TriggerWatch::Read(Entry& entry, const model::ScaledObject& object,
-                        const model::Trigger& trigger) const {
-  if (entry.object_uid == object.uid && entry.generation == object.generation) return;
-  const bool same_object = entry.object_uid == object.uid;
+size_t TriggerWatch::Read(Entry& entry, const model::ScaledObject& object,
+                          const model::Trigger& trigger) const {
+  if (entry.object_uid == object.uid && entry.generation == object.generation) return entry.places;
+  // What was asked before anything was read was asked of this object.
+  const bool same_object = entry.object_uid == object.uid || entry.object_uid.empty();
   entry.object_uid = object.uid;
   entry.generation = object.generation;
   entry.refusal = CheckDistinct(object, trigger);
+  entry.places = 1;
   if (!same_object) entry.watched.clear();
-  if (NeedsEnvironment(trigger)) return;
+  if (NeedsEnvironment(trigger)) return entry.places;
   const auto parsed = trigger::ParseTrigger(trigger.metadata, unknown_keys_);
   if (!parsed.ok()) {
     entry.refusal = parsed.status();
     entry.watched.clear();
-    return;
+    return entry.places;
   }
+  entry.places = parsed->specs.size();
   // What is known of the pods does not depend on the question: the history sorts that out.
   if (entry.watched.size() > 1) entry.watched.erase(entry.watched.begin() + 1, entry.watched.end());
   if (entry.watched.empty()) entry.watched.emplace_back();
-  entry.watched[0].spec = parsed->main();
+  entry.watched[0].spec = parsed->specs[std::min(entry.state.place, entry.places - 1)];
+  return entry.places;
+}
+
+void TriggerWatch::ObserveEntry(Entry& entry, model::HpaMetricType metric_type,
+                                const model::WorkloadView& view, Moment& moment) const {
+  TriggerState& state = entry.state;
+  state.target.reset();
+  state.now.reset();
+  SteadyTime last_asked = SteadyTime::min();
+  for (Watched& watched : entry.watched) {
+    decision::Decision decision = Decide(watched, metric_type, view, moment);
+    if (watched.last_asked < last_asked) continue;
+    last_asked = watched.last_asked;
+    state.metric = trigger::MetricNameOf(watched.spec);
+    state.target = watched.spec.target_hidden ? std::nullopt : std::optional(watched.spec.target);
+    state.now = std::move(decision);
+  }
+  if (!entry.refusal.ok()) state.now = Refused(entry.refusal, decision::Branch::kInvalid);
+  if (!state.now) return;
+  if (!state.now->value.ok()) ++state.errors[static_cast<size_t>(state.now->branch)];
+  entry.inputs = std::move(state.now->inputs);
+  state.now->inputs.clear();
 }
 
 void TriggerWatch::Observe(const model::ScaledObject& object, const model::WorkloadView& view,
-                           Moment& moment) {
+                           Moment& moment, std::set<Key>& there) {
   for (const model::Trigger& trigger : object.triggers) {
-    const std::shared_ptr<Entry> entry = EntryOf({object.key, trigger.index});
-    base::MutexLock lock(entry->mutex);
-    Read(*entry, object, trigger);
-    TriggerState& state = entry->state;
-    state.target.reset();
-    state.now.reset();
-    SteadyTime last_asked = SteadyTime::min();
-    for (Watched& watched : entry->watched) {
-      decision::Decision decision = Decide(watched, trigger.metric_type, view, moment);
-      if (watched.last_asked < last_asked) continue;
-      last_asked = watched.last_asked;
-      state.target = watched.spec.target_hidden ? std::nullopt : std::optional(watched.spec.target);
-      state.now = std::move(decision);
+    // What the environment makes of a trigger is known by what was answered.
+    const size_t answered = NeedsEnvironment(trigger) ? PlacesKnown(object.key, trigger.index) : 0;
+    size_t places = 1;
+    for (size_t place = 0; place < places; ++place) {
+      const Key key{object.key, trigger.index, place};
+      const std::shared_ptr<Entry> entry = EntryOf(key);
+      there.insert(key);
+      base::MutexLock lock(entry->mutex);
+      const size_t read = Read(*entry, object, trigger);
+      if (place == 0) places = std::max(read, answered);
+      ObserveEntry(*entry, trigger.metric_type, view, moment);
     }
-    if (!entry->refusal.ok()) state.now = Refused(entry->refusal, decision::Branch::kInvalid);
-    if (!state.now) continue;
-    if (!state.now->value.ok()) ++state.errors[static_cast<size_t>(state.now->branch)];
-    entry->inputs = std::move(state.now->inputs);
-    state.now->inputs.clear();
   }
 }
 
@@ -206,12 +232,9 @@ base::Duration TriggerWatch::Turn() {
   for (const auto& object : sources_.kubernetes.Objects()) {
     const auto workload = sources_.kubernetes.Find(object->key);
     if (!workload) continue;
-    for (const model::Trigger& trigger : workload->object->triggers) {
-      there.insert({object->key, trigger.index});
-    }
     Observe(*workload->object,
-            fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, moment.now),
-            moment);
+            fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, moment.now), moment,
+            there);
   }
   base::MutexLock lock(mutex_);
   std::erase_if(entries_, [&](const auto& entry) { return there.count(entry.first) == 0; });

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,10 +30,14 @@
 
 namespace kgs::scaler {
 
-/// A trigger as it stands.
+/// One number of a trigger, as it stands.
 struct TriggerState {
   model::ObjectKey key;
   int trigger_index = 0;
+  /// Which of the trigger's numbers; most have one.
+  size_t place = 0;
+  /// As metricType; empty where that is not known.
+  std::string metric;
   /// As the metadata says; nothing where it cannot be read, or came from the environment.
   std::optional<double> target;
   /// What would be answered, as of the last second, without its inputs; nothing where what the
@@ -73,12 +78,13 @@ class TriggerWatch {
   /// Whether what is decided is told to KEDA at once. A stream is told of changes alone.
   enum class For { kCall, kStream };
 
-  /// The answer now. \p spec is what KEDA has sent, whose values from the environment nobody else
-  /// knows.
+  /// The answer now. \p spec is the number at \p place of what KEDA has sent, whose values from the
+  /// environment nobody else knows.
   decision::Decision Answer(const TriggerMatch& match, const trigger::TriggerSpec& spec,
-                            const model::WorkloadView& view, For asked_for, base::SteadyTime now);
+                            size_t place, const model::WorkloadView& view, For asked_for,
+                            base::SteadyTime now);
 
-  /// By object and index.
+  /// By object, index and place.
   std::vector<TriggerState> States() const;
   /// Of the objects of that namespace and name; an empty one means all.
   /// Where more than \p most are meant each is without inputs and answers: \p cut.
@@ -91,8 +97,14 @@ class TriggerWatch {
   base::ThreadHealth Health() const;
 
  private:
-  /// Of an object, the index of its trigger.
-  using Key = std::pair<model::ObjectKey, int>;
+  /// One number of a trigger of an object.
+  struct Key {
+    model::ObjectKey object;
+    int trigger_index = 0;
+    size_t place = 0;
+
+    auto operator<=>(const Key&) const = default;
+  };
 
   /// What one reading of a trigger's metadata asks for, and what was before.
   struct Watched {
@@ -106,6 +118,8 @@ class TriggerWatch {
     /// What the stored metadata was read of.
     std::string object_uid KGS_GUARDED_BY(mutex);
     int64_t generation KGS_GUARDED_BY(mutex) = -1;
+    /// How many numbers the trigger has by its stored metadata.
+    size_t places KGS_GUARDED_BY(mutex) = 1;
     /// Why it is not answered whatever is asked, or OK.
     absl::Status refusal KGS_GUARDED_BY(mutex);
     /// One, but of a trigger whose values come from the environment: there whoever reaches the port
@@ -125,9 +139,16 @@ class TriggerWatch {
 
   std::shared_ptr<Entry> EntryOf(const Key& key);
   std::vector<std::shared_ptr<Entry>> Entries() const;
-  void Observe(const model::ScaledObject& object, const model::WorkloadView& view, Moment& moment);
-  /// Reads the stored metadata, where it is new.
-  void Read(Entry& entry, const model::ScaledObject& object, const model::Trigger& trigger) const
+  size_t PlacesKnown(const model::ObjectKey& object, int trigger_index) const;
+  /// Adds what it has observed to \p there.
+  void Observe(const model::ScaledObject& object, const model::WorkloadView& view, Moment& moment,
+               std::set<Key>& there);
+  void ObserveEntry(Entry& entry, model::HpaMetricType metric_type, const model::WorkloadView& view,
+                    Moment& moment) const KGS_REQUIRES(entry.mutex);
+  /// Reads the stored metadata, where it is new. Returns how many numbers the trigger has, as far
+  /// as
+  /// \p object tells.
+  size_t Read(Entry& entry, const model::ScaledObject& object, const model::Trigger& trigger) const
       KGS_REQUIRES(entry.mutex);
   /// The entry's memory of that spec; a new one takes the place of the one asked for least lately.
   static Watched& WatchedOf(Entry& entry, const trigger::TriggerSpec& spec)

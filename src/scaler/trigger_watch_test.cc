@@ -67,10 +67,11 @@ class TriggerWatchTest : public ::testing::Test {
       triggers_.Turn();
     }
   }
-  decision::Decision Decide() {
+  decision::Decision Decide() { return DecideAt(0); }
+  decision::Decision DecideAt(size_t place) {
     const auto view =
         fleet::ViewWorkload(*kubernetes_.Find(key_), fleet_, kubernetes_, clock_.Now());
-    return triggers_.Answer({key_, 0, model::HpaMetricType::kAverageValue}, spec_, view,
+    return triggers_.Answer({key_, 0, model::HpaMetricType::kAverageValue}, spec_, place, view,
                             TriggerWatch::For::kCall, clock_.Now());
   }
 
@@ -244,6 +245,53 @@ TEST_F(TriggerWatchTest, OfManyTriggersThePageHasTheStateAlone) {
   EXPECT_TRUE(cut_);
   EXPECT_EQ(*histories[0].state.now->value, 92);
   EXPECT_TRUE(histories[0].answered.empty());
+}
+
+TEST_F(TriggerWatchTest, EachNumberOfATriggerIsWatchedByItself) {
+  const Metadata metadata = {{"profile", "llm"}, {"engine", "vllm"}};
+  PutWorkload(metadata);
+  Watch(2s, 92);
+  auto states = triggers_.States();
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_EQ(states[0].metric, "vllm_demand");
+  EXPECT_EQ(states[0].target, 16);
+  EXPECT_EQ(states[1].metric, "vllm_kv_cache_usage");
+  EXPECT_EQ(states[1].place, 1u);
+  EXPECT_EQ(states[1].target, 80);
+  ASSERT_TRUE(states[1].now);
+  EXPECT_EQ(*states[1].now->value, 80) << "held: nothing was read of the engine";
+  spec_ = trigger::ParseTrigger(metadata, trigger::UnknownKeys::kRefuse)->specs[1];
+  DecideAt(1);
+  const auto histories = triggers_.Histories("", "", 100, &cut_);
+  EXPECT_TRUE(histories[0].answered.empty());
+  EXPECT_EQ(histories[1].answered.size(), 1u);
+
+  auto object = std::make_shared<model::ScaledObject>(*kubernetes_.FindObject(key_));
+  object->triggers[0].metadata = {{"targetValue", "70"}};
+  ++object->generation;
+  kubernetes_.PutObject(object);
+  Watch(1s, 92);
+  states = triggers_.States();
+  ASSERT_EQ(states.size(), 1u) << "the second is forgotten";
+  EXPECT_EQ(states[0].metric, "gpu_utilization");
+}
+
+TEST_F(TriggerWatchTest, TheNumbersThatTheEnvironmentMakesAreKnownByWhatKedaAsks) {
+  PutWorkload({{"profile", "llm"}, {"engineFromEnv", "ENGINE"}});
+  Watch(1s, 92);
+  EXPECT_EQ(triggers_.States().size(), 1u);
+  const auto specs = trigger::ParseTrigger({{"profile", "llm"}, {"engineFromEnv", "sglang"}},
+                                           trigger::UnknownKeys::kRefuse)
+                         ->specs;
+  for (const size_t place : {0, 1}) {
+    spec_ = specs[place];
+    DecideAt(place);
+  }
+  Watch(2s, 92);
+  const auto states = triggers_.States();
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_EQ(states[1].metric, "sglang_kv_cache_usage");
+  EXPECT_TRUE(states[1].now);
 }
 
 TEST_F(TriggerWatchTest, AnObjectThatReturnsIsWatchedAnew) {

@@ -37,7 +37,7 @@ absl::StatusOr<decision::Decision> WorkloadAnswers::Decide(const Question& quest
   if (!workload) return absl::NotFoundError(match->key.Text() + " has just been deleted");
   const base::SteadyTime now = clock_.Now();
   return sources_.triggers.Answer(
-      *match, question.spec,
+      *match, question.spec, question.place,
       fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, now), asked_for, now);
 }
 
