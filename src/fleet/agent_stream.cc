@@ -25,12 +25,25 @@ void AgentStream::Start() {
   StartRead(&read_);
 }
 
+void AgentStream::Keep(std::shared_ptr<const SharedInterest> interest,
+                       std::shared_ptr<const SharedInterest>& kept) {
+  if (interest != nullptr && (kept == nullptr || interest->version > kept->version)) {
+    kept = std::move(interest);
+  }
+}
+
 void AgentStream::SetInterest(std::shared_ptr<const SharedInterest> interest) {
   {
     base::MutexLock lock(mutex_);
-    if (interest_ == nullptr || interest->version > interest_->version) {
-      interest_ = std::move(interest);
-    }
+    Keep(std::move(interest), interest_);
+  }
+  TellAgent();
+}
+
+void AgentStream::SetOwnInterest(std::shared_ptr<const SharedInterest> interest) {
+  {
+    base::MutexLock lock(mutex_);
+    Keep(std::move(interest), own_interest_);
   }
   TellAgent();
 }
@@ -46,11 +59,16 @@ void AgentStream::ListPods() {
 bool AgentStream::Compose() {
   if (!begun_ || finished_ || ending_ || writing_) return false;
   sending_.Clear();
-  const bool new_interest = interest_ != nullptr && interest_->version > interest_sent_;
+  const uint64_t version = interest_ == nullptr ? 0 : interest_->version;
+  const uint64_t own_version = own_interest_ == nullptr ? 0 : own_interest_->version;
+  const bool new_interest = version > interest_sent_ || own_version > own_interest_sent_;
   if (!new_interest && list_pods_ == list_pods_sent_) return false;
   if (new_interest) {
-    *sending_.mutable_interest() = interest_->message;
-    interest_sent_ = interest_->version;
+    // All of it: it replaces what was said before.
+    if (interest_ != nullptr) *sending_.mutable_interest() = interest_->message;
+    if (own_interest_ != nullptr) sending_.mutable_interest()->MergeFrom(own_interest_->message);
+    interest_sent_ = version;
+    own_interest_sent_ = own_version;
   }
   sending_.set_list_pods(list_pods_);
   list_pods_sent_ = list_pods_;
@@ -99,9 +117,11 @@ absl::Status AgentStream::TakeHello(const pb::Hello& hello) {
   }
   {
     base::MutexLock lock(mutex_);
+    Keep(std::move(session->interest), interest_);
+    Keep(std::move(session->own_interest), own_interest_);
     begun_ = true;
   }
-  SetInterest(std::move(session->interest));
+  TellAgent();
   return absl::OkStatus();
 }
 

@@ -21,7 +21,7 @@
 
 namespace kgs::fleet {
 
-/// What all agents are told, made once.
+/// What agents are told, made once: all of them, or that of one node.
 struct SharedInterest {
   /// Rises with each change.
   uint64_t version = 0;
@@ -54,6 +54,8 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
     uint64_t number = 0;
     std::shared_ptr<AgentClock> clock;
     std::shared_ptr<const SharedInterest> interest;
+    /// What only this node is asked for; may be null.
+    std::shared_ptr<const SharedInterest> own_interest;
   };
 
   /// All of it is called on gRPC's threads, without a lock.
@@ -79,6 +81,7 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
   void Start();
   /// Tells the agent; while a write is under way only the latest waits. Nothing before its Hello.
   void SetInterest(std::shared_ptr<const SharedInterest> interest);
+  void SetOwnInterest(std::shared_ptr<const SharedInterest> interest);
   void ListPods();
   /// Ends the stream with \p status after the write under way.
   void End(const grpc::Status& status);
@@ -96,6 +99,9 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
   absl::Status TakeMessage();
   absl::Status TakeHello(const pb::Hello& hello);
   absl::StatusOr<std::shared_ptr<const model::NodeReport>> ReadReport() KGS_REQUIRES(read_mutex_);
+  /// Keeps the newest.
+  void Keep(std::shared_ptr<const SharedInterest> interest,
+            std::shared_ptr<const SharedInterest>& kept) KGS_REQUIRES(mutex_);
   void TellAgent();
   /// Makes sending_ of what the agent has not been told. False where there is nothing.
   bool Compose() KGS_REQUIRES(mutex_);
@@ -123,8 +129,10 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
   /// The status to end with once the write under way is done.
   std::optional<grpc::Status> ending_ KGS_GUARDED_BY(mutex_);
   std::shared_ptr<const SharedInterest> interest_ KGS_GUARDED_BY(mutex_);
-  /// The version that was sent.
+  std::shared_ptr<const SharedInterest> own_interest_ KGS_GUARDED_BY(mutex_);
+  /// The versions that were sent.
   uint64_t interest_sent_ KGS_GUARDED_BY(mutex_) = 0;
+  uint64_t own_interest_sent_ KGS_GUARDED_BY(mutex_) = 0;
   uint64_t list_pods_ KGS_GUARDED_BY(mutex_) = 0;
   uint64_t list_pods_sent_ KGS_GUARDED_BY(mutex_) = 0;
   /// Owned by gRPC while writing_.

@@ -149,10 +149,17 @@ std::shared_ptr<const Interest> HubLink::interest() const {
   return interest_;
 }
 
+std::shared_ptr<const EngineScrapes> HubLink::scrapes() const {
+  base::MutexLock lock(mutex_);
+  return scrapes_;
+}
+
 void HubLink::OnHubMessage(const pb::HubMessage& message) {
   std::shared_ptr<const Interest> interest;
+  std::shared_ptr<const EngineScrapes> scrapes;
   if (message.has_interest()) {
     interest = std::make_shared<const Interest>(FromWire(message.interest()));
+    scrapes = std::make_shared<const EngineScrapes>(EngineScrapesFromWire(message.interest()));
   }
   bool connected = false;
   bool list_pods = false;
@@ -163,7 +170,10 @@ void HubLink::OnHubMessage(const pb::HubMessage& message) {
       connected_since_ = clock_.Now();
       problem_.clear();
     }
-    if (interest != nullptr) interest_ = std::move(interest);
+    if (interest != nullptr) {
+      interest_ = std::move(interest);
+      scrapes_ = std::move(scrapes);
+    }
     list_pods = message.list_pods() > list_pods_;
     list_pods_ = message.list_pods();
   }
@@ -182,6 +192,7 @@ bool HubLink::NoteEnd(const grpc::Status& status) {
   under_way_ = false;
   stream_ = nullptr;
   interest_ = nullptr;
+  scrapes_ = nullptr;
   list_pods_ = 0;
   connected_since_.reset();
   const std::string problem = gave_up_ ? "the hub does not answer" : ProblemOf(status);

@@ -51,6 +51,8 @@ class HubLink final : public HubStream::Owner, public std::enable_shared_from_th
   /// What the hub wants to be told of; nothing while it is not connected. The same object while it
   /// is the same.
   std::shared_ptr<const Interest> interest() const;
+  /// Which engines the hub wants asked; as interest().
+  std::shared_ptr<const EngineScrapes> scrapes() const;
 
   void OnHubMessage(const pb::HubMessage& message) override;
   void OnWritable() override { host_.Wake(); }
@@ -86,6 +88,7 @@ class HubLink final : public HubStream::Owner, public std::enable_shared_from_th
   /// What is under way was ended since the hub does not answer.
   bool gave_up_ KGS_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const Interest> interest_ KGS_GUARDED_BY(mutex_);
+  std::shared_ptr<const EngineScrapes> scrapes_ KGS_GUARDED_BY(mutex_);
   uint64_t list_pods_ KGS_GUARDED_BY(mutex_) = 0;
   bool closed_ KGS_GUARDED_BY(mutex_) = false;
   std::string problem_ KGS_GUARDED_BY(mutex_);

@@ -31,12 +31,12 @@ class Publisher::Impl final : public HubLink::Host {
  public:
   Impl(PublisherOptions options, ResolveHub resolve,
        std::shared_ptr<grpc::ChannelCredentials> credentials, const base::Clock& clock,
-       telemetry::PublisherCounters& counters, std::function<void()> on_list_pods)
+       telemetry::PublisherCounters& counters, PublisherEvents events)
       : options_(std::move(options)),
         credentials_(std::move(credentials)),
         clock_(clock),
         counters_(counters),
-        on_list_pods_(std::move(on_list_pods)),
+        events_(std::move(events)),
         resolver_(std::move(resolve), options_.hub, options_.resolve_interval, [this] { Wake(); }),
         thread_("publisher", kStuckAfter, [this] { return Turn(); }) {}
 
@@ -76,7 +76,7 @@ class Publisher::Impl final : public HubLink::Host {
   }
 
   void Wake() override { thread_.Wake(); }
-  void OnListPods() override { on_list_pods_(); }
+  void OnListPods() override { events_.on_list_pods(); }
   void OnStreamStart() override {
     base::MutexLock lock(mutex_);
     ++streams_;
@@ -119,6 +119,7 @@ class Publisher::Impl final : public HubLink::Host {
     const std::vector<LinkPtr> links = Links();
     const Beat::Report newest = newest_.Get();
     JoinInterests(links);
+    JoinScrapes(links);
     for (const LinkPtr& link : links) next = std::min(next, link->Turn(now, newest, interest_));
     return std::clamp<Duration>(next - std::min(next, now), Duration::zero(), kLongestWait);
   }
@@ -181,15 +182,33 @@ class Publisher::Impl final : public HubLink::Host {
     interest_parts_ = std::move(parts);
   }
 
+  /// Passes on the union of all, where any has changed.
+  void JoinScrapes(const std::vector<LinkPtr>& links) {
+    std::vector<std::shared_ptr<const EngineScrapes>> parts;
+    for (const LinkPtr& link : links) {
+      if (auto part = link->scrapes()) parts.push_back(std::move(part));
+    }
+    if (parts == scrape_parts_) return;
+    std::vector<EngineScrapes> scrapes;
+    for (const auto& part : parts) scrapes.push_back(*part);
+    scrape_parts_ = std::move(parts);
+    EngineScrapes all = UnionOf(scrapes);
+    if (all == scrapes_) return;
+    scrapes_ = all;
+    if (events_.on_scrapes) events_.on_scrapes(std::move(all));
+  }
+
   const PublisherOptions options_;
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   const base::Clock& clock_;
   telemetry::PublisherCounters& counters_;
-  const std::function<void()> on_list_pods_;
+  const PublisherEvents events_;
   base::Latest<model::NodeReport> newest_;
   /// Of the thread.
   std::shared_ptr<const Interest> interest_ = std::make_shared<const Interest>();
   std::vector<std::shared_ptr<const Interest>> interest_parts_;
+  EngineScrapes scrapes_;
+  std::vector<std::shared_ptr<const EngineScrapes>> scrape_parts_;
   mutable base::Mutex mutex_;
   base::CondVar streams_ended_;
   /// By address.
@@ -205,9 +224,9 @@ class Publisher::Impl final : public HubLink::Host {
 Publisher::Publisher(PublisherOptions options, ResolveHub resolve,
                      std::shared_ptr<grpc::ChannelCredentials> credentials,
                      const base::Clock& clock, telemetry::PublisherCounters& counters,
-                     std::function<void()> on_list_pods)
+                     PublisherEvents events)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(resolve), std::move(credentials),
-                                   clock, counters, std::move(on_list_pods))) {}
+                                   clock, counters, std::move(events))) {}
 
 Publisher::~Publisher() = default;
 

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "fleet/engine_scrapes.h"
 #include "model/node_report.h"
 #include "telemetry/counters.h"
 
@@ -52,12 +53,20 @@ struct HubState {
   std::string problem;
 };
 
+/// What hubs ask of an agent beside its reports.
+struct PublisherEvents {
+  /// A new listing of the pods. On a gRPC thread.
+  std::function<void()> on_list_pods;
+  /// Which engines to ask: the union over all hubs, after each change. On the publisher's thread;
+  /// must not block. May be null.
+  std::function<void(EngineScrapes)> on_scrapes = nullptr;
+};
+
 class Publisher {
  public:
-  /// \p on_list_pods is called on a gRPC thread when a hub asks for a new listing.
   Publisher(PublisherOptions options, ResolveHub resolve,
             std::shared_ptr<grpc::ChannelCredentials> credentials, const base::Clock& clock,
-            telemetry::PublisherCounters& counters, std::function<void()> on_list_pods);
+            telemetry::PublisherCounters& counters, PublisherEvents events);
   ~Publisher();
 
   void Start();

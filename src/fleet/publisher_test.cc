@@ -244,6 +244,52 @@ TEST_F(PublisherTest, ANewerAgentOfANodeReplacesTheOlder) {
   EXPECT_EQ(hub.store().connected(), 1);
 }
 
+EngineScrapes Scrape(const std::string& uid) {
+  model::EngineQuery query;
+  query.signal = "vllm_demand";
+  return {{uid, {"team", "web"}, "10.0.0.1", std::nullopt, {query}}};
+}
+
+TEST_F(PublisherTest, EnginesAreAskedForAllHubs) {
+  auto first = std::make_unique<TestHub>(clock_);
+  TestHub second(clock_);
+  first->receiver().SetScrapes({{"node-a", Scrape("1")}, {"node-b", Scrape("9")}});
+  second.receiver().SetScrapes({{"node-a", Scrape("2")}});
+  names_.Set(std::vector<std::string>{first->address(), second.address()});
+  Agent agent(Options(10ms), names_.Function(), clock_);
+  const auto asked = [&](const EngineScrapes& expected) {
+    return Await([&] {
+      const auto scrapes = agent.scrapes.Get();
+      return scrapes != nullptr && *scrapes == expected;
+    });
+  };
+  EXPECT_TRUE(asked(UnionOf({Scrape("1"), Scrape("2")})));
+  second.receiver().SetScrapes({});
+  EXPECT_TRUE(asked(Scrape("1")));
+  // Nothing is asked for a hub that is gone.
+  first = nullptr;
+  EXPECT_TRUE(asked({}));
+}
+
+TEST_F(PublisherTest, EngineReadingsReachEveryHub) {
+  TestHub first(clock_);
+  TestHub second(clock_);
+  names_.Set(std::vector<std::string>{first.address(), second.address()});
+  Agent agent(Options(10ms), names_.Function(), clock_);
+  const base::SteadyTime taken = clock_.Now() - 2s;
+  const auto report = PlainReport("node-a", {80}, clock_.Now());
+  report->engines = {{"uid", "key", model::EngineReading::Value(7, taken), 3s}};
+  agent.publisher.Offer(report);
+  for (TestHub* hub : {&first, &second}) {
+    ASSERT_TRUE(Await([&] { return hub->Utilization("node-a") == 80; }));
+    const auto engines = hub->store().Find("node-a").report->engines;
+    ASSERT_EQ(engines.size(), 1);
+    EXPECT_EQ(engines[0].reading.value(), 7);
+    EXPECT_GE(engines[0].reading.taken(), taken);
+    EXPECT_LE(engines[0].reading.taken() - taken, clock_.Now() - taken - 2s);
+  }
+}
+
 TEST_F(PublisherTest, PassesOnThatAHubWantsAListing) {
   TestHub hub(clock_, {.least_list_interval = 0s});
   names_.Set(std::vector<std::string>{hub.address()});

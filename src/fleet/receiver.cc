@@ -113,6 +113,31 @@ class Receiver::Impl final : public AgentStream::Owner {
     for (const auto& stream : streams) stream->SetInterest(shared);
   }
 
+  void SetScrapes(std::map<std::string, EngineScrapes> scrapes) {
+    std::vector<std::pair<std::shared_ptr<AgentStream>, std::shared_ptr<const SharedInterest>>>
+        told;
+    std::vector<std::pair<std::string, size_t>> left_out;
+    {
+      base::MutexLock lock(mutex_);
+      if (scrapes == scrapes_) return;
+      for (const auto& [node, before] : scrapes_) {
+        if (scrapes.count(node) == 0) Tell(node, {}, told);
+      }
+      for (const auto& [node, wanted] : scrapes) {
+        const auto before = scrapes_.find(node);
+        if (before != scrapes_.end() && before->second == wanted) continue;
+        const size_t beyond = Tell(node, wanted, told);
+        if (beyond > 0) left_out.emplace_back(node, beyond);
+      }
+      scrapes_ = std::move(scrapes);
+    }
+    for (const auto& [node, queries] : left_out) {
+      base::LogWarn("an agent cannot be told of all engines it should ask",
+                    {{"node", node}, {"queries_left_out", std::to_string(queries)}});
+    }
+    for (const auto& [stream, interest] : told) stream->SetOwnInterest(interest);
+  }
+
   bool ListPods(const std::string& node) {
     std::shared_ptr<AgentStream> stream;
     {
@@ -158,7 +183,9 @@ class Receiver::Impl final : public AgentStream::Owner {
       older = std::exchange(node.stream, found->second.stream);
       found->second.node = hello.node();
       found->second.number = store_.Connect(hello.node(), hello.version());
-      session = {found->second.number, node.clock, shared_interest_};
+      const auto own = own_interests_.find(hello.node());
+      session = {found->second.number, node.clock, shared_interest_,
+                 own == own_interests_.end() ? nullptr : own->second};
     }
     if (older != nullptr) older->End(grpc::Status(grpc::StatusCode::ABORTED, kTakenOver));
     return session;
@@ -202,6 +229,28 @@ class Receiver::Impl final : public AgentStream::Owner {
     std::shared_ptr<AgentStream> stream;
     SteadyTime ended;
   };
+
+  /// Keeps what the agent of \p node is to be told, and adds to \p told its stream where it has
+  /// one. Returns how many queries it cannot be told of.
+  size_t Tell(
+      const std::string& node, const EngineScrapes& scrapes,
+      std::vector<std::pair<std::shared_ptr<AgentStream>, std::shared_ptr<const SharedInterest>>>&
+          told) KGS_REQUIRES(mutex_) {
+    size_t left_out = 0;
+    auto interest = std::make_shared<SharedInterest>();
+    interest->version = ++own_version_;
+    interest->message = ToWire(scrapes, &left_out);
+    if (scrapes.empty()) {
+      own_interests_.erase(node);
+    } else {
+      own_interests_[node] = interest;
+    }
+    const auto found = nodes_.find(node);
+    if (found != nodes_.end() && found->second.stream != nullptr) {
+      told.emplace_back(found->second.stream, std::move(interest));
+    }
+    return left_out;
+  }
 
   void Forget(AgentStream* stream) {
     // Freed after the lock is let go.
@@ -250,6 +299,11 @@ class Receiver::Impl final : public AgentStream::Owner {
   Interest interest_ KGS_GUARDED_BY(mutex_);
   /// Never null: an agent is told even that nothing is of interest.
   std::shared_ptr<const SharedInterest> shared_interest_ KGS_GUARDED_BY(mutex_);
+  std::map<std::string, EngineScrapes> scrapes_ KGS_GUARDED_BY(mutex_);
+  /// By node, of those of scrapes_.
+  absl::flat_hash_map<std::string, std::shared_ptr<const SharedInterest>> own_interests_
+      KGS_GUARDED_BY(mutex_);
+  uint64_t own_version_ KGS_GUARDED_BY(mutex_) = 0;
   SteadyTime swept_ KGS_GUARDED_BY(mutex_);
   bool ending_ KGS_GUARDED_BY(mutex_) = false;
 };
@@ -267,6 +321,10 @@ grpc::ServerBidiReactor<pb::AgentMessage, pb::HubMessage>* Receiver::Connect(
 }
 
 void Receiver::SetInterest(Interest interest) { impl_->SetInterest(std::move(interest)); }
+
+void Receiver::SetScrapes(std::map<std::string, EngineScrapes> scrapes) {
+  impl_->SetScrapes(std::move(scrapes));
+}
 
 bool Receiver::ListPods(const std::string& node) { return impl_->ListPods(node); }
 

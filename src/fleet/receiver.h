@@ -6,11 +6,13 @@
 #include <grpcpp/server_builder.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "fleet.grpc.pb.h"
+#include "fleet/engine_scrapes.h"
 #include "fleet/interest.h"
 #include "fleet/store.h"
 #include "telemetry/counters.h"
@@ -52,6 +54,9 @@ class Receiver final : public kedagpuscaler::fleet::v1::Fleet::CallbackService {
 
   /// Told to every agent, now and when it connects.
   void SetInterest(Interest interest);
+  /// Which engines the agents of the named nodes are to ask, and no others: each is told its own,
+  /// where they have changed.
+  void SetScrapes(std::map<std::string, EngineScrapes> scrapes);
   /// Has the agent of \p node ask its kubelet again. False where it has no stream, or was asked too
   /// recently.
   bool ListPods(const std::string& node);

@@ -99,6 +99,43 @@ TEST_F(ReceiverTest, SaysWhatIsOfInterestAtOnceAndAtEachChange) {
   EXPECT_EQ(FromWire(agent.Read().interest()), Over(50)) << "the same is not said twice";
 }
 
+EngineScrapes Scrape(const std::string& uid) {
+  model::EngineQuery query;
+  query.signal = "vllm_demand";
+  return {{uid, {"team", "web"}, "10.0.0.1", std::nullopt, {query}}};
+}
+
+TEST_F(ReceiverTest, TellsEachAgentOfTheEnginesOfItsOwnNode) {
+  hub_.receiver().SetInterest(Over(80));
+  hub_.receiver().SetScrapes({{"node-a", Scrape("a")}, {"node-b", Scrape("b")}});
+  RawAgent a(hub_);
+  a.Hello("node-a");
+  const pb::HubMessage first = a.Read();
+  EXPECT_EQ(EngineScrapesFromWire(first.interest()), Scrape("a"));
+  EXPECT_EQ(FromWire(first.interest()), Over(80));
+  const auto c = Greeted("node-c");
+  RawAgent b(hub_);
+  b.Hello("node-b");
+  EXPECT_EQ(EngineScrapesFromWire(b.Read().interest()), Scrape("b"));
+  // What has not changed is not said again, and of another node nothing.
+  hub_.receiver().SetScrapes({{"node-a", Scrape("a")}, {"node-b", Scrape("b2")}});
+  EXPECT_EQ(EngineScrapesFromWire(b.Read().interest()), Scrape("b2"));
+  // Each message says all.
+  hub_.receiver().SetInterest(Over(50));
+  const pb::HubMessage second = a.Read();
+  EXPECT_EQ(FromWire(second.interest()), Over(50));
+  EXPECT_EQ(EngineScrapesFromWire(second.interest()), Scrape("a"));
+  EXPECT_EQ(c->Read().interest().engine_scrapes_size(), 0);
+  // What is no longer wanted is taken back, from a later stream too.
+  hub_.receiver().SetScrapes({{"node-b", Scrape("b2")}});
+  const pb::HubMessage third = a.Read();
+  EXPECT_EQ(FromWire(third.interest()), Over(50));
+  EXPECT_EQ(third.interest().engine_scrapes_size(), 0);
+  RawAgent again(hub_);
+  again.Hello("node-a");
+  EXPECT_EQ(again.Read().interest().engine_scrapes_size(), 0);
+}
+
 TEST_F(ReceiverTest, AsksForAListingOnceASecond) {
   EXPECT_FALSE(hub_.receiver().ListPods("node-a")) << "no stream";
   auto agent = Greeted("node-a");

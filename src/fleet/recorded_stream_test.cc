@@ -4,7 +4,7 @@
 // recording is a promise to the agents that run while a fleet is updated: it is never made anew.
 //
 // Where what is sent has changed on purpose, a new one is written by
-//   KGS_RECORD_FLEET_STREAM=tests/fixtures/fleet/v2.stream fleet_test --gtest_filter=Recorded*
+//   KGS_RECORD_FLEET_STREAM=tests/fixtures/fleet/v3.stream fleet_test --gtest_filter=Recorded*
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/util/delimited_message_util.h>
 #include <gtest/gtest.h>
@@ -28,9 +28,9 @@ using namespace std::chrono_literals;
 using testing::kTaken;
 using Report = std::shared_ptr<model::NodeReport>;
 
-/// The reports of the recording, one a second: everything that a report can hold; the same with
-/// newer values; a pod less and a driver that answers again.
-std::vector<Report> Reports() {
+/// The reports of the first recording, one a second: everything that a report could hold then; the
+/// same with newer values; a pod less and a driver that answers again.
+std::vector<Report> ReportsOfVersion1() {
   std::vector<Report> reports = {testing::RichReport("node-a", kTaken),
                                  testing::RichReport("node-a", kTaken + 1s),
                                  testing::RichReport("node-a", kTaken + 2s)};
@@ -41,6 +41,15 @@ std::vector<Report> Reports() {
   reports[2]->snapshot = std::move(snapshot);
   reports[2]->pods.pop_back();
   reports[2]->listing_problem.clear();
+  return reports;
+}
+
+/// The same with engines: two pods, one less, none.
+std::vector<Report> Reports() {
+  std::vector<Report> reports = ReportsOfVersion1();
+  reports[0]->engines = testing::RichEngines(kTaken);
+  reports[1]->engines = testing::RichEngines(kTaken + 1s);
+  reports[1]->engines.resize(2);
   return reports;
 }
 
@@ -83,15 +92,15 @@ TEST(RecordedStream, TheNewestIsWhatThisVersionSends) {
     ASSERT_FALSE(std::ifstream(path).is_open()) << path << " is a promise: write another";
     std::ofstream(path, std::ios::binary) << stream;
   }
-  std::ifstream file(KGS_FIXTURES "/fleet/v1.stream", std::ios::binary);
+  std::ifstream file(KGS_FIXTURES "/fleet/v2.stream", std::ios::binary);
   const std::string recorded{std::istreambuf_iterator<char>(file), {}};
   EXPECT_TRUE(stream == recorded)
       << "what goes over the wire has changed: record it beside the older ones";
 }
 
-TEST(RecordedStream, AHubReadsAnAgentOfVersion1) {
-  const std::vector<pb::AgentMessage> messages = ReadStream(KGS_FIXTURES "/fleet/v1.stream");
-  const std::vector<Report> reports = Reports();
+/// A hub of this version reads \p recording as \p reports.
+void ExpectRead(const std::string& recording, const std::vector<Report>& reports) {
+  const std::vector<pb::AgentMessage> messages = ReadStream(KGS_FIXTURES "/fleet/" + recording);
   ASSERT_EQ(messages.size(), reports.size() + 1);
   kgs::testing::FakeClock clock;
   testing::TestHub hub(clock);
@@ -108,6 +117,10 @@ TEST(RecordedStream, AHubReadsAnAgentOfVersion1) {
     testing::ExpectSame(*hub.store().Find("node-a").report, *reports[i], shift);
   }
 }
+
+TEST(RecordedStream, AHubReadsAnAgentOfVersion1) { ExpectRead("v1.stream", ReportsOfVersion1()); }
+
+TEST(RecordedStream, AHubReadsAnAgentOfVersion2) { ExpectRead("v2.stream", Reports()); }
 
 }  // namespace
 }  // namespace kgs::fleet

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <optional>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "fleet/report_layout.h"
@@ -99,6 +102,62 @@ void AddNotes(const ReportLayout& layout, std::vector<GpuSnapshot>* gpus) {
   }
 }
 
+/// A reason that this version does not know is a fault: nothing may be held or left out for it.
+model::EngineGap GapOf(pb::EngineValue::Gap gap) {
+  switch (gap) {
+    case pb::EngineValue::NO_VALUE_YET:
+      return model::EngineGap::kNoValueYet;
+    case pb::EngineValue::NOTHING_HAPPENED:
+      return model::EngineGap::kNothingHappened;
+    case pb::EngineValue::ABSENT:
+      return model::EngineGap::kAbsent;
+    case pb::EngineValue::UNKNOWN:
+      return model::EngineGap::kUnknown;
+    case pb::EngineValue::SLEEPING:
+      return model::EngineGap::kSleeping;
+    default:
+      return model::EngineGap::kFault;
+  }
+}
+
+model::EngineReading EngineReadingOf(const pb::EngineValue& message, SteadyTime taken) {
+  if (!message.has_value()) {
+    return model::EngineReading::Missing(GapOf(message.gap()), message.detail(), taken);
+  }
+  if (!std::isfinite(message.value())) {
+    return model::EngineReading::Missing(model::EngineGap::kFault,
+                                         "the agent sent a number that is not finite", taken);
+  }
+  return model::EngineReading::Value(message.value(), taken);
+}
+
+absl::Status FillEngines(const pb::Report& message, const Times& times, NodeReport* report) {
+  std::vector<model::PodEngineReading>& engines = report->engines;
+  engines.clear();
+  if (static_cast<size_t>(message.engines_size()) > kMostEngineValues) {
+    return Invalid("too many engine values: " + std::to_string(message.engines_size()));
+  }
+  for (const pb::EngineValue& value : message.engines()) {
+    const size_t longest =
+        std::max({value.pod_uid().size(), value.key().size(), value.detail().size()});
+    if (longest > kLongestText) return Invalid("a text of an engine value is too long");
+    const auto taken = times.Before(value.before_taken_ns());
+    if (!taken) return Invalid("an engine that was asked after it was sent");
+    engines.push_back({value.pod_uid(), value.key(), EngineReadingOf(value, *taken),
+                       std::chrono::milliseconds(value.max_age_ms())});
+  }
+  const auto name = [](const model::PodEngineReading& engine) {
+    return std::tie(engine.pod_uid, engine.key);
+  };
+  std::sort(engines.begin(), engines.end(),
+            [&](const auto& a, const auto& b) { return name(a) < name(b); });
+  const auto twice =
+      std::adjacent_find(engines.begin(), engines.end(),
+                         [&](const auto& a, const auto& b) { return name(a) == name(b); });
+  if (twice != engines.end()) return Invalid("an engine value twice");
+  return absl::OkStatus();
+}
+
 void SetListingTimes(const pb::Report& message, const ReportLayout& layout, const Times& times,
                      NodeReport* report) {
   report->listed = {};
@@ -151,6 +210,7 @@ absl::StatusOr<std::shared_ptr<const NodeReport>> ReportReader::Read(const pb::R
     if (own.ns > message.sent_ns()) return Invalid("a pod listed after it was sent");
   }
   SetListingTimes(message, *layout_, times, report.get());
+  if (absl::Status status = FillEngines(message, times, report.get()); !status.ok()) return status;
   layout_->form = report;
   last_sequence_ = message.sequence();
   return report;

@@ -21,6 +21,11 @@ int64_t Nanoseconds(base::SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
+uint32_t Milliseconds(base::Duration duration) {
+  const auto count = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
+  return static_cast<uint32_t>(std::clamp<int64_t>(count, 0, std::numeric_limits<uint32_t>::max()));
+}
+
 std::string Text(const std::string& text) {
   const bool ascii = std::all_of(text.begin(), text.end(),
                                  [](char c) { return static_cast<unsigned char>(c) < 0x80; });
@@ -130,9 +135,7 @@ void FillLayout(const NodeReport& report, pb::Layout* layout) {
   for (const catalogue::Metric& metric : catalogue::Metrics()) {
     layout->add_metrics(std::string(metric.name));
   }
-  const auto age = std::chrono::ceil<std::chrono::milliseconds>(report.max_reading_age).count();
-  layout->set_max_reading_age_ms(
-      static_cast<uint32_t>(std::clamp<int64_t>(age, 0, std::numeric_limits<uint32_t>::max())));
+  layout->set_max_reading_age_ms(Milliseconds(report.max_reading_age));
   for (const model::SourceHealth& source : report.snapshot->sources) {
     pb::Source* message = layout->add_sources();
     message->set_backend(Text(source.backend));
@@ -160,6 +163,39 @@ void AddValues(const model::GpuSnapshot& gpu, base::SteadyTime taken, pb::Report
   }
 }
 
+pb::EngineValue::Gap GapOf(model::EngineGap gap) {
+  switch (gap) {
+    case model::EngineGap::kNoValueYet:
+      return pb::EngineValue::NO_VALUE_YET;
+    case model::EngineGap::kNothingHappened:
+      return pb::EngineValue::NOTHING_HAPPENED;
+    case model::EngineGap::kAbsent:
+      return pb::EngineValue::ABSENT;
+    case model::EngineGap::kUnknown:
+      return pb::EngineValue::UNKNOWN;
+    case model::EngineGap::kFault:
+      return pb::EngineValue::FAULT;
+    case model::EngineGap::kSleeping:
+      return pb::EngineValue::SLEEPING;
+  }
+  return pb::EngineValue::FAULT;
+}
+
+void AddEngine(const model::PodEngineReading& engine, base::SteadyTime taken, pb::Report* message) {
+  pb::EngineValue* value = message->add_engines();
+  const model::EngineReading& reading = engine.reading;
+  value->set_pod_uid(Text(engine.pod_uid));
+  value->set_key(Text(engine.key));
+  if (reading.has_value()) {
+    value->set_value(reading.value());
+  } else {
+    value->set_gap(GapOf(reading.gap()));
+    value->set_detail(base::Truncate(Text(reading.detail()), kLongestEngineDetail));
+  }
+  value->set_before_taken_ns(Nanoseconds(taken) - Nanoseconds(reading.taken()));
+  value->set_max_age_ms(Milliseconds(engine.max_age));
+}
+
 }  // namespace
 
 void ReportWriter::Write(const NodeReport& report, base::SteadyTime sent, pb::Report* message) {
@@ -174,6 +210,10 @@ void ReportWriter::Write(const NodeReport& report, base::SteadyTime sent, pb::Re
   }
   for (const model::GpuSnapshot& gpu : report.snapshot->gpus) {
     AddValues(gpu, report.snapshot->taken, message);
+  }
+  const size_t engines = std::min(report.engines.size(), kMostEngineValues);
+  for (size_t i = 0; i < engines; ++i) {
+    AddEngine(report.engines[i], report.snapshot->taken, message);
   }
   FillLayout(report, message->mutable_layout());
   std::string layout = message->layout().SerializeAsString();

@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/latest.h"
 #include "base/mutex.h"
 #include "fleet/publisher.h"
 #include "fleet/test_hub.h"
@@ -55,11 +57,16 @@ inline PublisherOptions Options(base::Duration interval) {
 struct Agent {
   telemetry::PublisherCounters counters;
   std::atomic<int> list_requests{0};
+  /// Null until a hub has asked for any.
+  base::Latest<EngineScrapes> scrapes;
   Publisher publisher;
 
   Agent(const PublisherOptions& options, ResolveHub resolve, const base::Clock& clock)
       : publisher(options, std::move(resolve), grpc::InsecureChannelCredentials(), clock, counters,
-                  [this] { ++list_requests; }) {
+                  {[this] { ++list_requests; },
+                   [this](EngineScrapes all) {
+                     scrapes.Set(std::make_shared<const EngineScrapes>(std::move(all)));
+                   }}) {
     publisher.Start();
   }
   void Offer(double utilization) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -40,7 +41,26 @@ inline std::shared_ptr<model::NodeReport> PlainReport(const std::string& node,
   return report;
 }
 
-/// One of everything that a report can hold.
+/// A value of each kind, and each reason why there is none.
+inline std::vector<model::PodEngineReading> RichEngines(base::SteadyTime taken) {
+  using model::EngineReading;
+  using std::chrono::milliseconds;
+  std::vector<model::PodEngineReading> engines = {
+      {"uid-a", "signal=\"vllm_demand\"", EngineReading::Value(12.5, taken - milliseconds(300)),
+       milliseconds(3000)},
+      {"uid-a", "signal=\"vllm_running\"", EngineReading::Value(0, taken + milliseconds(2)),
+       milliseconds(15000)}};
+  for (const model::EngineGap gap : model::kEngineGaps) {
+    engines.push_back({"uid-b", std::string(model::EngineGapName(gap)),
+                       EngineReading::Missing(gap, "vllm:x: looked for", taken),
+                       milliseconds(3000)});
+  }
+  std::sort(engines.begin() + 2, engines.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  return engines;
+}
+
+/// One of everything that a report can hold, but for engines.
 inline std::shared_ptr<model::NodeReport> RichReport(const std::string& node,
                                                      base::SteadyTime taken) {
   using model::MetricId;
@@ -129,6 +149,21 @@ inline void ExpectSameListing(const model::ListingTime& actual, const model::Lis
   EXPECT_EQ(actual.unix_ms, expected.unix_ms);
 }
 
+inline void ExpectSameEngine(const model::PodEngineReading& actual,
+                             const model::PodEngineReading& expected, base::Duration shift) {
+  EXPECT_EQ(actual.pod_uid, expected.pod_uid);
+  EXPECT_EQ(actual.key, expected.key);
+  EXPECT_EQ(actual.max_age, expected.max_age);
+  EXPECT_EQ(actual.reading.taken(), expected.reading.taken() + shift);
+  ASSERT_EQ(actual.reading.has_value(), expected.reading.has_value());
+  if (expected.reading.has_value()) {
+    EXPECT_EQ(actual.reading.value(), expected.reading.value());
+  } else {
+    EXPECT_EQ(actual.reading.gap(), expected.reading.gap());
+    EXPECT_EQ(actual.reading.detail(), expected.reading.detail());
+  }
+}
+
 /// \p actual is \p expected with all times \p shift later.
 inline void ExpectSame(const model::NodeReport& actual, const model::NodeReport& expected,
                        base::Duration shift) {
@@ -148,6 +183,11 @@ inline void ExpectSame(const model::NodeReport& actual, const model::NodeReport&
   for (size_t i = 0; i < expected.snapshot->gpus.size(); ++i) {
     SCOPED_TRACE("GPU " + std::to_string(i));
     ExpectSameGpu(actual.snapshot->gpus[i], expected.snapshot->gpus[i], shift);
+  }
+  ASSERT_EQ(actual.engines.size(), expected.engines.size());
+  for (size_t i = 0; i < expected.engines.size(); ++i) {
+    SCOPED_TRACE("engine reading " + std::to_string(i));
+    ExpectSameEngine(actual.engines[i], expected.engines[i], shift);
   }
   EXPECT_EQ(actual.pods_listed, expected.pods_listed);
   EXPECT_EQ(actual.listing_problem, expected.listing_problem);

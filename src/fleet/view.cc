@@ -133,10 +133,24 @@ std::string WithProblem(std::string why, const std::string& problem) {
   return problem.empty() ? why : why + ": " + problem;
 }
 
-}  // namespace
+/// Whether what \p node says of its pods counts, and can be said of this one.
+bool HasSay(const NodeState& node, const Pod& pod, SteadyTime now) {
+  return !pod.node.empty() && node.report != nullptr && node.report->node == pod.node &&
+         now - node.received <= kLongestSilence;
+}
 
-PodView ViewPod(const kube::PodPtr& pod, const NodeState& node, const kube::Store& slices,
-                SteadyTime now) {
+/// Those of the pod; uids do not return.
+std::vector<model::PodEngineReading> EnginesOf(const NodeReport& report, const std::string& uid) {
+  const auto first = std::lower_bound(
+      report.engines.begin(), report.engines.end(), uid,
+      [](const auto& engine, const std::string& sought) { return engine.pod_uid < sought; });
+  const auto last = std::find_if(first, report.engines.end(),
+                                 [&](const auto& engine) { return engine.pod_uid != uid; });
+  return {first, last};
+}
+
+PodView ViewDevicesOf(const kube::PodPtr& pod, const NodeState& node, const kube::Store& slices,
+                      SteadyTime now) {
   const std::string name = pod->name.Text();
   if (pod->node.empty()) {
     return Unknown(pod, Unattributed::kNotScheduled, "pod " + name + " is not on a node yet");
@@ -164,6 +178,15 @@ PodView ViewPod(const kube::PodPtr& pod, const NodeState& node, const kube::Stor
     return Unknown(pod, Unattributed::kNoDevice, kubelet + " lists no GPU for pod " + name);
   }
   return ViewDevices(pod, *held, report, slices);
+}
+
+}  // namespace
+
+PodView ViewPod(const kube::PodPtr& pod, const NodeState& node, const kube::Store& slices,
+                SteadyTime now) {
+  PodView view = ViewDevicesOf(pod, node, slices, now);
+  if (HasSay(node, *pod, now)) view.engines = EnginesOf(*node.report, pod->uid);
+  return view;
 }
 
 model::WorkloadView ViewWorkload(const kube::Workload& workload, const Store& fleet,

@@ -24,6 +24,9 @@ namespace kgs::fleet {
 ///
 /// A GPU of DRA is the one whose UUID its ResourceSlice gives, else the one its name means.
 ///
+/// What the node's agent has read of the pod's engine counts by the pod's uid, which does not
+/// return, whatever is known of its devices.
+///
 /// A node that is silent for longer than kLongestSilence has no say; whether a single reading is
 /// fresh is for the decision.
 model::PodView ViewPod(const kube::PodPtr& pod, const NodeState& node, const kube::Store& slices,

@@ -115,6 +115,50 @@ TEST_F(ViewTest, EndedAndTerminatingPodsAreViewedToo) {
   EXPECT_THAT(Gpus(), ElementsAre(0));
 }
 
+class EngineViewTest : public ViewTest {
+ protected:
+  void SetUp() override {
+    ViewTest::SetUp();
+    report_->engines = {Engine("0", "a"), Engine("1", "a"), Engine("1", "b"), Engine("10", "a")};
+  }
+  static model::PodEngineReading Engine(const std::string& uid, const std::string& key) {
+    return {uid, key, model::EngineReading::Value(1, SteadyTime()), 3s};
+  }
+};
+
+TEST_F(EngineViewTest, SeesWhatThePodsEngineSays) {
+  EXPECT_THAT(View().engines, ElementsAre(Engine("1", "a"), Engine("1", "b")));
+  pod_.uid = "10";
+  EXPECT_THAT(View().engines, ElementsAre(Engine("10", "a")));
+  // One of the same name.
+  pod_.uid = "2";
+  EXPECT_THAT(View().engines, IsEmpty());
+}
+
+TEST_F(EngineViewTest, NeedsNoDevices) {
+  Hold({});
+  EXPECT_EQ(View().unattributed, Unattributed::kNoDevice);
+  EXPECT_THAT(View().engines, SizeIs(2));
+  report_->pods_listed = false;
+  EXPECT_EQ(View().unattributed, Unattributed::kNoListing);
+  EXPECT_THAT(View().engines, SizeIs(2));
+}
+
+TEST_F(EngineViewTest, ASilentAgentHasNoSay) {
+  clock_.Advance(10s);
+  EXPECT_THAT(View().engines, SizeIs(2));
+  clock_.Advance(1ms);
+  EXPECT_THAT(View().engines, IsEmpty());
+}
+
+TEST_F(EngineViewTest, OnlyThePodsOwnNodeHasASay) {
+  pod_.node = "node-b";
+  EXPECT_THAT(View().engines, IsEmpty());
+  pod_.node.clear();
+  report_->node.clear();
+  EXPECT_THAT(View().engines, IsEmpty());
+}
+
 TEST_F(ViewTest, APodWithoutANode) {
   pod_.node.clear();
   ExpectUnknown(Unattributed::kNotScheduled, HasSubstr("pod default/a"));

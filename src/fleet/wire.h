@@ -13,6 +13,7 @@
 
 #include "fleet.pb.h"
 #include "fleet/clock_offset.h"
+#include "fleet/engine_scrapes.h"
 #include "fleet/interest.h"
 #include "model/node_report.h"
 
@@ -28,6 +29,13 @@ inline constexpr size_t kMostHeldDevices = 16384;
 inline constexpr size_t kMostMetrics = 1024;
 inline constexpr size_t kMostSources = 64;
 inline constexpr size_t kLongestText = 64 << 10;
+inline constexpr size_t kMostEngineValues = kMostEngineQueries;
+/// Of an engine reading, cut by the agent.
+inline constexpr size_t kLongestEngineDetail = 512;
+/// Of the scrapes of one node, so that what a hub says stays below an agent's limit of 1 MiB.
+inline constexpr size_t kMostScrapeBytes = 768 << 10;
+/// Around a message in a message.
+inline constexpr size_t kMostFraming = 8;
 
 /// The agent's side of one stream: remembers which layout the hub has.
 class ReportWriter {
@@ -74,5 +82,11 @@ class ReportReader {
 pb::Interest ToWire(const Interest& interest);
 /// What this version does not know is left out, and so is a threshold that is no number.
 Interest FromWire(const pb::Interest& interest);
+
+/// An Interest with the scrapes alone, for an agent's own node; \p left_out counts the queries that
+/// it cannot hold.
+pb::Interest ToWire(const EngineScrapes& scrapes, size_t* left_out);
+/// What cannot be asked is left out: a query without an interval, or of no port that there is.
+EngineScrapes EngineScrapesFromWire(const pb::Interest& interest);
 
 }  // namespace kgs::fleet

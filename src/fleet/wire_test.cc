@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -22,8 +23,10 @@ using model::NodeReport;
 using model::Reading;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::kTaken;
 using testing::PlainReport;
+using testing::RichEngines;
 using testing::RichReport;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -61,6 +64,7 @@ class WireTest : public ::testing::Test {
 
 TEST_F(WireTest, EverythingArrivesInOurTime) {
   const auto report = RichReport("node-a", kTaken);
+  report->engines = RichEngines(kTaken);
   const auto carried = Carry(*report, kTaken + 10ms);
   ASSERT_NE(carried, nullptr);
   testing::ExpectSame(*carried, *report, kApart + kWay);
@@ -208,6 +212,48 @@ TEST_F(WireTest, SortsPods) {
   testing::ExpectSame(**read, *RichReport("node-a", kTaken), kApart + kWay);
 }
 
+TEST_F(WireTest, EnginesAreThoseOfThisReportAlone) {
+  const auto report = RichReport("node-a", kTaken);
+  report->engines = RichEngines(kTaken);
+  ASSERT_NE(Carry(*report, kTaken + 10ms), nullptr);
+  EXPECT_THAT(Carry(*RichReport("node-a", kTaken + 1s), kTaken + 1010ms)->engines, IsEmpty());
+}
+
+TEST_F(WireTest, NothingIsHeldForAnEngineValueThatCannotBeUnderstood) {
+  const auto report = RichReport("node-a", kTaken);
+  report->engines = RichEngines(kTaken);
+  pb::Report message = Write(*report, kTaken + 10ms);
+  message.mutable_engines(0)->set_value(kInfinity);
+  message.mutable_engines(1)->set_value(std::nan(""));
+  message.mutable_engines(2)->set_gap(static_cast<pb::EngineValue::Gap>(99));
+  const auto read = Read(message);
+  ASSERT_TRUE(read.ok()) << read.status();
+  for (size_t i = 0; i < 3; ++i) {
+    ASSERT_FALSE((*read)->engines[i].reading.has_value()) << i;
+    EXPECT_EQ((*read)->engines[i].reading.gap(), model::EngineGap::kFault) << i;
+  }
+}
+
+TEST_F(WireTest, SortsEngines) {
+  const auto report = RichReport("node-a", kTaken);
+  report->engines = RichEngines(kTaken);
+  const auto sorted = report->engines;
+  std::reverse(report->engines.begin(), report->engines.end());
+  const auto carried = Carry(*report, kTaken + 10ms);
+  ASSERT_NE(carried, nullptr);
+  report->engines = sorted;
+  testing::ExpectSame(*carried, *report, kApart + kWay);
+}
+
+TEST_F(WireTest, CutsWhatIsSaidOfAnEngine) {
+  const auto report = PlainReport("node-a", {80}, kTaken);
+  report->engines = {
+      {"u", "k",
+       model::EngineReading::Missing(model::EngineGap::kFault, std::string(600, 'x'), kTaken), 3s}};
+  const pb::Report message = Write(*report, kTaken);
+  EXPECT_EQ(message.engines(0).detail().size(), kLongestEngineDetail);
+}
+
 TEST_F(WireTest, AReportBeforeAnyLayoutIsRefused) {
   pb::Report message = Write(*PlainReport("node-a", {80}, kTaken), kTaken);
   message.clear_layout();
@@ -237,7 +283,9 @@ struct Breach {
 class WireBreachTest : public WireTest, public ::testing::WithParamInterface<Breach> {};
 
 TEST_P(WireBreachTest, IsRefused) {
-  pb::Report message = Write(*RichReport("node-a", kTaken), kTaken + 10ms);
+  const auto report = RichReport("node-a", kTaken);
+  report->engines = RichEngines(kTaken);
+  pb::Report message = Write(*report, kTaken + 10ms);
   GetParam().make(message);
   const auto read = Read(message);
   EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument);
@@ -274,6 +322,23 @@ const Breach kBreaches[] = {
        r.mutable_layout()->mutable_pods(1)->set_listed_ns(std::numeric_limits<int64_t>::min());
      },
      "out of range"},
+    {"EngineAskedAfterSent",
+     [](pb::Report& r) { r.mutable_engines(1)->set_before_taken_ns(-10000001); },
+     "an engine that was asked after it was sent"},
+    {"TimeOfEngineOutOfRange",
+     [](pb::Report& r) {
+       r.mutable_engines(1)->set_before_taken_ns(std::numeric_limits<int64_t>::min());
+     },
+     "an engine that was asked after it was sent"},
+    {"EngineValueTwice", [](pb::Report& r) { *r.add_engines() = r.engines(0); },
+     "an engine value twice"},
+    {"TooManyEngineValues",
+     [](pb::Report& r) {
+       while (r.engines_size() <= 4096) r.add_engines();
+     },
+     "too many engine values"},
+    {"TooLongTextOfAnEngine",
+     [](pb::Report& r) { r.mutable_engines(0)->set_detail(std::string(65537, 'x')); }, "too long"},
     {"MetricTwice", [](pb::Report& r) { r.mutable_layout()->set_metrics(1, "gpu_utilization"); },
      "metric \"gpu_utilization\" twice"},
     {"NoteOnNoMetric",
