@@ -69,6 +69,15 @@ struct PodResourcesCounters {
   Counter failures;
 };
 
+/// The agent's questions to the engines of its pods.
+struct ScrapeCounters {
+  /// Pages asked for, and answered or given up.
+  Counter scrapes;
+  /// Of them those that could not be had or read.
+  Counter failures;
+  DurationHistogram duration;
+};
+
 /// The agent's streams to the hubs.
 struct PublisherCounters {
   Counter reports;

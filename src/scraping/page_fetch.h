@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One fetch of one page, read while it arrives.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/clock.h"
+#include "endpoint/fetcher.h"
+#include "engine/page_reading.h"
+#include "scraping/page_plan.h"
+
+namespace kgs::scraping {
+
+/// What came of it, and when it was asked for: OK, or why there is no page, in words that do not
+/// change from poll to poll and have nothing of the page in them.
+using OnPage = std::function<void(base::SteadyTime asked, absl::StatusOr<engine::PageReading>)>;
+
+/// \p asked is now; \p now_unix_ms is what the page's own timestamps are compared with. \p on_page
+/// is called once, on the fetcher's thread.
+void FetchPage(endpoint::Fetcher& fetcher, const PagePlan& plan, base::SteadyTime asked,
+               int64_t now_unix_ms, OnPage on_page);
+
+}  // namespace kgs::scraping

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What was read for one query of one process, for as long as what grows is compared with it. Pure;
+// not thread-safe.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "base/clock.h"
+#include "engine/page_query.h"
+#include "engine/page_reading.h"
+#include "model/engine_reading.h"
+
+namespace kgs::scraping {
+
+/// Rates, means and quantiles are over up to this.
+inline constexpr base::Duration kRateWindow = std::chrono::seconds(30);
+/// Readings that are kept are no closer together.
+inline constexpr base::Duration kLeastSpacing = std::chrono::seconds(5);
+
+class QueryHistory {
+ public:
+  explicit QueryHistory(const engine::Wanted& wanted);
+
+  /// \p now is a reading of this signal alone, later than all before. It is compared with the
+  /// oldest of the window, else with the last where that is no older than \p longest_gap. When a
+  /// process is seen to have begun again, what was before is forgotten: a counter that has passed
+  /// its old value since then would not show it.
+  model::EngineReading Add(engine::PageReading now, base::Duration longest_gap);
+
+ private:
+  model::EngineReading Against(const engine::PageReading* before,
+                               const engine::PageReading& now) const;
+  /// The value of \p now, where there is something before it.
+  model::EngineReading Compare(const engine::PageReading& now, base::Duration longest_gap);
+
+  const engine::PageQuery query_;
+  /// Whether anything is compared at all.
+  const bool grows_;
+  std::optional<engine::PageReading> last_;
+  /// The oldest first.
+  std::deque<engine::PageReading> kept_;
+};
+
+}  // namespace kgs::scraping

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scraping/wanted.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/dialects.h"
+#include "engine/series_selector.h"
+#include "scraping/test_scrapes.h"
+
+namespace kgs::scraping {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::CounterQuery;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using testing::Query;
+
+std::string ErrorOf(const model::EngineQuery& query) {
+  const auto asked = WantedOf(query);
+  if (asked.ok()) return "accepted";
+  EXPECT_EQ(asked.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(asked.status().message());
+}
+
+TEST(WantedOf, EverySignalOfEveryEngineIsAskedAtItsOwnPlace) {
+  for (const engine::Dialect* dialect : engine::Dialects()) {
+    for (const engine::Signal& signal : dialect->signals) {
+      const auto asked = WantedOf(Query(signal.name));
+      ASSERT_TRUE(asked.ok()) << asked.status();
+      EXPECT_EQ(asked->wanted.signal, signal);
+      EXPECT_EQ(asked->wanted.dialect, dialect);
+      EXPECT_EQ(asked->port, dialect->port);
+      EXPECT_EQ(asked->path, dialect->path);
+      EXPECT_EQ(asked->timeout, dialect->timeout);
+      EXPECT_EQ(asked->least_interval, dialect->least_interval);
+    }
+  }
+}
+
+TEST(WantedOf, TheQuerysOwnPlaceCounts) {
+  model::EngineQuery query = Query("vllm_demand");
+  query.port = 9999;
+  query.path = "/m";
+  const auto asked = WantedOf(query);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(asked->port, 9999);
+  EXPECT_EQ(asked->path, "/m");
+}
+
+TEST(WantedOf, ASeriesOfTheUsersOwn) {
+  model::EngineQuery query = CounterQuery("jobs_total");
+  query.series_labels = "queue=\"a,b\",kind=x";
+  query.series_kind = "histogram-p90";
+  query.series_combine = "max";
+  query.series_absent = "hold";
+  const auto asked = WantedOf(query);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(asked->wanted.dialect, nullptr);
+  EXPECT_EQ(asked->wanted.signal.absent, engine::WhenAbsent::kHold);
+  const engine::Term& term = asked->wanted.signal.terms.at(0);
+  EXPECT_EQ(term.kind, engine::SeriesKind::kQuantile);
+  EXPECT_EQ(term.quantile, 0.9);
+  EXPECT_EQ(term.combine, engine::Combine::kMax);
+  EXPECT_EQ(term.first_of.at(0).name, "jobs_total");
+  EXPECT_THAT(term.first_of.at(0).labels, ElementsAre(Pair("queue", "a,b"), Pair("kind", "x")));
+  EXPECT_EQ(asked->port, 8000);
+  EXPECT_EQ(asked->path, "/metrics");
+  EXPECT_EQ(asked->timeout, 2s);
+}
+
+TEST(WantedOf, EmptyTextsAreTheDefaults) {
+  model::EngineQuery query = Query("prometheus");
+  query.series_name = "jobs";
+  const auto asked = WantedOf(query);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(asked->wanted.signal, engine::WantedSeries({.name = "jobs"}).signal);
+}
+
+TEST(WantedOf, SaysWhatItDoesNotKnow) {
+  EXPECT_THAT(ErrorOf(Query("vllm_dreams")), HasSubstr("metric \"vllm_dreams\""));
+  EXPECT_THAT(ErrorOf(Query("vllm_dreams")), HasSubstr("older than the hub"));
+  EXPECT_THAT(ErrorOf(Query("")), HasSubstr("does not know"));
+  EXPECT_THAT(ErrorOf(Query("prometheus")), HasSubstr("name"));
+  const auto with = [](std::string model::EngineQuery::* member, const char* text) {
+    model::EngineQuery query = CounterQuery("jobs_total");
+    query.*member = text;
+    return ErrorOf(query);
+  };
+  EXPECT_THAT(with(&model::EngineQuery::series_kind, "dial"), HasSubstr("seriesKind \"dial\""));
+  EXPECT_THAT(with(&model::EngineQuery::series_combine, "x"), HasSubstr("seriesCombine \"x\""));
+  EXPECT_THAT(with(&model::EngineQuery::series_absent, "x"), HasSubstr("seriesAbsent \"x\""));
+  EXPECT_THAT(with(&model::EngineQuery::series_labels, "a"), HasSubstr("'='"));
+}
+
+}  // namespace
+}  // namespace kgs::scraping
