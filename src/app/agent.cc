@@ -46,7 +46,8 @@ class Agent final : public RunningRole {
               {nullptr, [this](auto report) { publisher_.Offer(std::move(report)); }}),
         publisher_(PublisherOptionsOf(options_), &fleet::ResolveByDns,
                    grpc::InsecureChannelCredentials(), clock_, counters_,
-                   {[this] { node_.ListPodsSoon(); }}) {}
+                   {[this] { node_.ListPodsSoon(); },
+                    [this](const fleet::EngineScrapes& scrapes) { node_.SetScrapes(scrapes); }}) {}
 
   absl::Status Start() override;
   bool Stop() override;

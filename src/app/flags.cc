@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "endpoint/address_guard.h"
 #include "gpu/backends.h"
 
 namespace kgs::app {
@@ -87,22 +88,40 @@ FlagReader ReadSwitch(bool Options::* member) {
   return ReadChoice(member, {{"true", true}, {"false", false}});
 }
 
+/// What stands between commas; nothing of an empty text.
+std::vector<std::string> SplitList(const std::string& text) {
+  std::vector<std::string> words;
+  size_t begin = 0;
+  while (!text.empty() && begin <= text.size()) {
+    const size_t comma = std::min(text.find(',', begin), text.size());
+    words.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return words;
+}
+
 /// Words separated by commas; \p least of them, none empty.
 FlagReader ReadList(std::vector<std::string> Options::* member, size_t least) {
   return [=](const std::string& text, Options& options) -> std::optional<std::string> {
-    std::vector<std::string> words;
-    size_t begin = 0;
-    while (!text.empty() && begin <= text.size()) {
-      const size_t comma = std::min(text.find(',', begin), text.size());
-      words.push_back(text.substr(begin, comma - begin));
-      begin = comma + 1;
-    }
+    std::vector<std::string> words = SplitList(text);
     const bool fits =
         words.size() >= least && std::none_of(words.begin(), words.end(), [](const auto& word) {
           return word.empty() || word.find(' ') != std::string::npos;
         });
     if (!fits) return "names separated by commas, without spaces";
     options.*member = std::move(words);
+    return std::nullopt;
+  };
+}
+
+FlagReader ReadBlocks(std::vector<endpoint::Cidr> Options::* member) {
+  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    auto blocks = endpoint::ParseAllowed(SplitList(text));
+    if (!blocks.ok()) {
+      return "addresses or blocks of them separated by commas, such as 127.0.0.0/8,fd00::/8 (" +
+             std::string(blocks.status().message()) + ")";
+    }
+    options.*member = *std::move(blocks);
     return std::nullopt;
   };
 }
@@ -165,6 +184,10 @@ const std::vector<FlagRow>& FlagRows() {
        ReadText(&Options::node_name)},
       {"pod-resources-socket", kNodes, "/var/lib/kubelet/pod-resources/kubelet.sock",
        "The kubelet's PodResources socket", ReadText(&Options::pod_resources_socket)},
+      {"engine-endpoint-allow", kNodes, "",
+       "IP addresses and blocks where engines may be asked though nothing there should be a pod: "
+       "loopback, link-local and the like",
+       ReadBlocks(&Options::engine_endpoint_allow)},
       {"insecure-agents", kFleet, "false",
        "Agents and hubs talk in plaintext, and hubs believe whoever connects",
        ReadSwitch(&Options::insecure_agents), true},

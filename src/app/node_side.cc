@@ -50,11 +50,20 @@ absl::Status NodeSide::Prepare() {
   pod_resources.socket = options_.pod_resources_socket;
   pod_resources_ = std::make_unique<kube::PodResources>(
       pod_resources, clock_, &UnixNow, pod_resources_counters_, [this] { reports_.Wake(); });
+  auto fetcher = endpoint::CurlFetcher::Make("engine-pages", clock_);
+  if (!fetcher.ok()) return fetcher.status();
+  fetcher_ = *std::move(fetcher);
+  endpoint::GuardRules rules;
+  rules.allowed = options_.engine_endpoint_allow;
+  scraper_ = std::make_unique<scraping::Scraper>(*fetcher_, endpoint::AddressGuard(rules), clock_,
+                                                 &UnixNow, scrape_counters_);
   return absl::OkStatus();
 }
 
 void NodeSide::Start() {
   if (pod_resources_ != nullptr) {
+    fetcher_->Start();
+    scraper_->Start();
     reports_.Start();
     pod_resources_->Start();
   }
@@ -65,7 +74,11 @@ bool NodeSide::Stop() {
   stopping_ = true;
   if (sampler_ == nullptr) return true;
   const bool stopped = sampler_->Stop(kDriverPatience);
-  if (pod_resources_ != nullptr) pod_resources_->Stop();
+  if (pod_resources_ != nullptr) {
+    pod_resources_->Stop();
+    scraper_->Stop();
+    fetcher_->Stop();
+  }
   reports_.Stop();
   return stopped;
 }
@@ -79,11 +92,17 @@ void NodeSide::ListPodsSoon() {
   if (pod_resources_ != nullptr) pod_resources_->ListSoon();
 }
 
+void NodeSide::SetScrapes(const std::vector<model::EngineScrape>& scrapes) {
+  if (scraper_ != nullptr) scraper_->SetTargets(scrapes);
+}
+
 std::vector<base::ThreadHealth> NodeSide::Health() const {
   std::vector<base::ThreadHealth> threads = sampler_->Health();
   if (pod_resources_ != nullptr) {
     threads.push_back(pod_resources_->Health());
     threads.push_back(reports_.Health(clock_.Now()));
+    threads.push_back(scraper_->Health());
+    threads.push_back(fetcher_->Health());
   }
   return threads;
 }
@@ -92,6 +111,7 @@ http::NodeMetrics NodeSide::Metrics() const {
   http::NodeMetrics metrics{Snapshot(), max_reading_age_, WhyBlind(), &sampling_counters_, {}};
   if (pod_resources_ != nullptr) {
     metrics.pods = http::PodMetrics{pod_resources_->Latest(), &pod_resources_counters_};
+    metrics.scrapes = http::ScrapeMetrics{scraper_->targets(), &scrape_counters_};
   }
   return metrics;
 }
@@ -142,6 +162,7 @@ base::Duration NodeSide::MakeReport() {
     report->listed = pods->listing->listed;
     report->pods = attribution::Attribute(*pods->listing, *snapshot);
   }
+  report->engines = scraper_->Latest();
   report->snapshot = std::move(snapshot);
   events_.on_report(std::move(report));
   return kLongestWait;

@@ -16,10 +16,12 @@
 #include "app/stop_request.h"
 #include "base/clock.h"
 #include "base/thread.h"
+#include "endpoint/curl_fetcher.h"
 #include "http/metrics_page.h"
 #include "kube/pod_resources/pod_resources.h"
 #include "model/node_report.h"
 #include "sampling/sampler.h"
+#include "scraping/scraper.h"
 #include "telemetry/counters.h"
 
 namespace kgs::app {
@@ -53,6 +55,8 @@ class NodeSide {
   /// Has the kubelet asked again soon.
   void ListPodsSoon();
   std::vector<base::ThreadHealth> Health() const;
+  /// Which engines of this node's pods to ask from now on; none where nobody needs reports.
+  void SetScrapes(const std::vector<model::EngineScrape>& scrapes);
   /// What /metrics shows of this side.
   http::NodeMetrics Metrics() const;
 
@@ -72,8 +76,11 @@ class NodeSide {
   std::atomic<bool> stopping_{false};
   std::string last_why_blind_ = "not yet known";  // sampler's thread only
   std::unique_ptr<sampling::Sampler> sampler_;
-  /// Null where nobody needs reports.
+  /// Null where nobody needs reports, as what asks engines.
   std::unique_ptr<kube::PodResources> pod_resources_;
+  telemetry::ScrapeCounters scrape_counters_;
+  std::unique_ptr<endpoint::CurlFetcher> fetcher_;
+  std::unique_ptr<scraping::Scraper> scraper_;
   base::LoopThread reports_;
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "endpoint/ip_address.h"
 #include "trigger/trigger.h"
 
 namespace kgs::app {
@@ -49,6 +50,8 @@ struct Options {
   std::string node_name;
   std::string pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock";
   bool insecure_agents = false;
+  /// Engines may be asked there though they are no place of pods.
+  std::vector<endpoint::Cidr> engine_endpoint_allow;
   std::string gpu_backend = "auto";
   std::string nvml_library;
   std::string simulated_gpus;

@@ -105,6 +105,25 @@ ordered_json NodeJson(const std::string& name, const fleet::NodeState& node, bas
   return json;
 }
 
+ordered_json EnginesJson(const std::vector<model::PodEngineReading>& engines,
+                         base::SteadyTime now) {
+  ordered_json json = ordered_json::array();
+  for (const model::PodEngineReading& engine : engines) {
+    ordered_json entry = {{"query", engine.key}};
+    if (engine.reading.has_value()) {
+      entry["value"] = engine.reading.value();
+    } else {
+      entry["gap"] = model::EngineGapName(engine.reading.gap());
+      entry["detail"] = engine.reading.detail();
+    }
+    const base::Duration age = now - engine.reading.taken();
+    entry["age_seconds"] = base::Seconds(age);
+    entry["fresh"] = age <= engine.max_age;
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
 ordered_json PodJson(const model::PodView& view, base::SteadyTime now) {
   const model::Pod& pod = *view.pod;
   ordered_json json = {{"name", pod.name.name},
@@ -125,6 +144,7 @@ ordered_json PodJson(const model::PodView& view, base::SteadyTime now) {
     entry["readings"] = ReadingsJson(gpu.snapshot(), now);
     json["gpus"].push_back(std::move(entry));
   }
+  if (!view.engines.empty()) json["engines"] = EnginesJson(view.engines, now);
   return json;
 }
 

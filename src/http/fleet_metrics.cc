@@ -35,6 +35,19 @@ void AddPods(const PodMetrics& pods, base::SteadyTime now, PageBuilder& page) {
   page.Counter({}, pods.counters->failures);
 }
 
+void AddScrapes(const ScrapeMetrics& scrapes, PageBuilder& page) {
+  page.Family("engine_targets", Type::Gauge, "Pages of engines that are asked on this node.");
+  page.Gauge({}, Count(scrapes.targets));
+  page.Family("engine_scrapes_total", Type::Counter, "Pages asked for of engines.");
+  page.Counter({}, scrapes.counters->scrapes);
+  page.Family("engine_scrape_failures_total", Type::Counter,
+              "Pages of engines that could not be had or read.");
+  page.Counter({}, scrapes.counters->failures);
+  page.Family("engine_scrape_duration_seconds", Type::Histogram,
+              "From asking an engine for its page to having read it, or giving up.");
+  page.Histogram(scrapes.counters->duration);
+}
+
 void AddPublisher(const PublisherMetrics& publisher, PageBuilder& page) {
   page.Family("hubs", Type::Gauge, "Addresses behind the name of the hubs.");
   page.Gauge({}, Count(publisher.hubs));

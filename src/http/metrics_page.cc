@@ -148,6 +148,7 @@ Page MetricsPage(const MetricsInput& input) {
     }
     AddSampling(*node.sampling, page);
     if (node.pods) AddPods(*node.pods, input.now, page);
+    if (node.scrapes) AddScrapes(*node.scrapes, page);
   }
   if (input.publisher) AddPublisher(*input.publisher, page);
   if (input.receiver) AddReceiver(*input.receiver, page);

@@ -30,6 +30,13 @@ struct PodMetrics {
   const telemetry::PodResourcesCounters* counters = nullptr;
 };
 
+/// What is asked of the engines of this node's pods.
+struct ScrapeMetrics {
+  /// Pages that are asked.
+  size_t targets = 0;
+  const telemetry::ScrapeCounters* counters = nullptr;
+};
+
 /// Of a process that reads GPUs.
 struct NodeMetrics {
   /// Null before the first sample.
@@ -41,6 +48,8 @@ struct NodeMetrics {
   const telemetry::SamplingCounters* sampling = nullptr;
   /// Nothing where the kubelet is not asked.
   std::optional<PodMetrics> pods;
+  /// Nothing where no engine is asked.
+  std::optional<ScrapeMetrics> scrapes = std::nullopt;
 };
 
 /// What a trigger of a workload is answered at the moment; one of its numbers, of which most have

@@ -256,7 +256,12 @@ class FleetMetricsTest : public MetricsPageTest {
   std::string Body() {
     MetricsInput input{kNow};
     const std::shared_ptr<const model::NodeSnapshot> shared(std::shared_ptr<void>(), &snapshot_);
-    input.node = NodeMetrics{shared, kMaxAge, "", &sampling_, PodMetrics{state_, &pod_counters_}};
+    input.node = NodeMetrics{shared,
+                             kMaxAge,
+                             "",
+                             &sampling_,
+                             PodMetrics{state_, &pod_counters_},
+                             ScrapeMetrics{12, &scrape_counters_}};
     input.publisher = PublisherMetrics{2, 1, &publisher_counters_};
     input.receiver = ReceiverMetrics{3, report_ages_, &receiver_counters_};
     input.kubernetes = kubernetes_;
@@ -266,6 +271,7 @@ class FleetMetricsTest : public MetricsPageTest {
 
   std::shared_ptr<kube::PodResourcesState> state_ = std::make_shared<kube::PodResourcesState>();
   telemetry::PodResourcesCounters pod_counters_;
+  telemetry::ScrapeCounters scrape_counters_;
   telemetry::PublisherCounters publisher_counters_;
   telemetry::ReceiverCounters receiver_counters_;
   std::vector<double> report_ages_ = {0.5, 1.25, 0.75};
@@ -278,15 +284,26 @@ TEST_F(FleetMetricsTest, TheDocumentListsEveryFamilyAndNoOther) {
 
 TEST_F(FleetMetricsTest, ShowsTheFleet) {
   const std::string body = Body();
-  for (const char* line :
-       {"kubelet_up 1\n", "pod_listing_age_seconds 2\n", "pods_with_devices 3\n", "hubs 2\n",
-        "hubs_connected 1\n", "agents_connected 3\n", "oldest_report_age_seconds 1.25\n",
-        "tracked_objects{kind=\"ScaledObject\"} 4\n", "tracked_objects{kind=\"ScaledJob\"} 1\n",
-        "tracked_triggers 6\n", "watched_pods 200\n", "workload_pods{devices=\"known\"} 110\n",
-        "workload_pods{devices=\"no_agent\"} 10\n", "workload_pods{devices=\"no_device\"} 0\n",
-        "watch_up{watch=\"pods in team-a\"} 1\n", "watch_up{watch=\"scaledobjects\"} 0\n",
-        "watch_age_seconds{watch=\"pods in team-a\"} 5\n",
-        "watch_events_total{watch=\"pods in team-a\"} 300\n", "kubernetes_up 1\n"}) {
+  for (const char* line : {"kubelet_up 1\n",
+                           "pod_listing_age_seconds 2\n",
+                           "pods_with_devices 3\n",
+                           "hubs 2\n",
+                           "engine_targets 12\n",
+                           "hubs_connected 1\n",
+                           "agents_connected 3\n",
+                           "oldest_report_age_seconds 1.25\n",
+                           "tracked_objects{kind=\"ScaledObject\"} 4\n",
+                           "tracked_objects{kind=\"ScaledJob\"} 1\n",
+                           "tracked_triggers 6\n",
+                           "watched_pods 200\n",
+                           "workload_pods{devices=\"known\"} 110\n",
+                           "workload_pods{devices=\"no_agent\"} 10\n",
+                           "workload_pods{devices=\"no_device\"} 0\n",
+                           "watch_up{watch=\"pods in team-a\"} 1\n",
+                           "watch_up{watch=\"scaledobjects\"} 0\n",
+                           "watch_age_seconds{watch=\"pods in team-a\"} 5\n",
+                           "watch_events_total{watch=\"pods in team-a\"} 300\n",
+                           "kubernetes_up 1\n"}) {
     EXPECT_THAT(body, HasSubstr(std::string("\nkeda_gpu_scaler_") + line));
   }
   EXPECT_THAT(body, Not(HasSubstr("watch_age_seconds{watch=\"scaledobjects\"}")))
