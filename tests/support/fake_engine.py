@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inference engines for tests: HTTP servers with metrics pages."""
+
+import http.server
+import pathlib
+import threading
+
+PAGES = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "exposition"
+
+
+def real_page(name):
+    """A page of tests/fixtures/exposition: "vllm"."""
+    return (PAGES / f"{name}.prom").read_text()
+
+
+class FakeEngine:
+    """Serves `page` under every path. Use as a context manager.
+
+    `status` and `content_type` go along; with `hangs` set it takes requests and never answers.
+    """
+
+    def __init__(self, page="", content_type="text/plain; version=0.0.4"):
+        self.page = page
+        self.content_type = content_type
+        self.status = 200
+        self.hangs = False
+        # By path.
+        self.requests = {}
+        self.headers = {}
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        engine = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                engine._answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def asked(self, path="/metrics"):
+        """How often that page was asked for."""
+        with self._lock:
+            return self.requests.get(path, 0)
+
+    def _answer(self, handler):
+        with self._lock:
+            self.requests[handler.path] = self.requests.get(handler.path, 0) + 1
+            self.headers = {name.lower(): value for name, value in handler.headers.items()}
+        if self.hangs:
+            self._over.wait()
+            handler.close_connection = True
+            return
+        body = (self.page() if callable(self.page) else self.page).encode()
+        handler.send_response(self.status)
+        if self.content_type:
+            handler.send_header("Content-Type", self.content_type)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
