@@ -34,7 +34,7 @@ absl::Status AnsweringSide::PrepareKubernetes() {
   };
   triggers_ = std::make_unique<scaler::TriggerWatch>(
       scaler::TriggerWatch::Sources{kubernetes_->store(), problem, fleet_,
-                                    neighbours_.gathers_nodes},
+                                    neighbours_.gathers_nodes, neighbours_.on_scrapes},
       options_.unknown_metadata, clock_);
   debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);
   answers_ = std::make_unique<scaler::WorkloadAnswers>(

@@ -43,6 +43,8 @@ class AnsweringSide {
     std::function<void(fleet::Interest)> on_interest;
     /// Nodes report to this process, and it has not heard of all of them at once.
     bool gathers_nodes = false;
+    /// Which engines agents are to ask, each second. May be null.
+    std::function<void(scaler::ScrapesByNode)> on_scrapes = nullptr;
   };
 
   AnsweringSide(const Options& options, const base::Clock& clock, const fleet::Store& fleet,

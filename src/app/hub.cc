@@ -33,8 +33,8 @@ class Hub final : public RunningRole {
             options_, clock_, fleet_,
             {[this] { return scaler::NodeViews(fleet_); },
              [this](const std::string& node) { return receiver_.ListPods(node); },
-             [this](fleet::Interest interest) { receiver_.SetInterest(std::move(interest)); },
-             true}),
+             [this](fleet::Interest interest) { receiver_.SetInterest(std::move(interest)); }, true,
+             [this](scaler::ScrapesByNode scrapes) { receiver_.SetScrapes(std::move(scrapes)); }}),
         watcher_("hub", std::chrono::seconds(10), [this] { return Watch(); }) {}
 
   absl::Status Start() override;

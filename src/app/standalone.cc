@@ -35,7 +35,11 @@ class Standalone final : public RunningRole {
                       if (node == options_.node_name) node_.ListPodsSoon();
                       return node == options_.node_name;
                     },
-                    nullptr}) {}
+                    nullptr, false,
+                    [this](scaler::ScrapesByNode scrapes) {
+                      // Those of this node; the others have agents of their own, or none.
+                      node_.SetScrapes(scrapes[options_.node_name]);
+                    }}) {}
 
   absl::Status Start() override;
   bool Stop() override;

@@ -194,6 +194,9 @@ void TriggerWatch::ObserveEntry(Entry& entry, model::HpaMetricType metric_type,
   state.now.reset();
   SteadyTime last_asked = SteadyTime::min();
   for (Watched& watched : entry.watched) {
+    for (model::EngineQuery& query : trigger::EngineQueriesOf(watched.spec)) {
+      moment.engine_queries.push_back(std::move(query));
+    }
     decision::Decision decision = Decide(watched, metric_type, view, moment);
     if (watched.last_asked < last_asked) continue;
     last_asked = watched.last_asked;
@@ -229,13 +232,16 @@ void TriggerWatch::Observe(const model::ScaledObject& object, const model::Workl
 base::Duration TriggerWatch::Turn() {
   Moment moment{clock_.Now(), std::nullopt};
   std::set<Key> there;
+  ScrapeCollector scrapes;
   for (const auto& object : sources_.kubernetes.Objects()) {
     const auto workload = sources_.kubernetes.Find(object->key);
     if (!workload) continue;
     Observe(*workload->object,
             fleet::ViewWorkload(*workload, sources_.fleet, sources_.kubernetes, moment.now), moment,
             there);
+    scrapes.Add(*workload, std::exchange(moment.engine_queries, {}));
   }
+  if (sources_.on_scrapes) sources_.on_scrapes(scrapes.Take());
   base::MutexLock lock(mutex_);
   std::erase_if(entries_, [&](const auto& entry) { return there.count(entry.first) == 0; });
   return std::max<base::Duration>(moment.now + kInterval - clock_.Now(), base::Duration::zero());

@@ -25,6 +25,7 @@
 #include "fleet/store.h"
 #include "kube/store.h"
 #include "model/scaled_object.h"
+#include "scaler/engine_scrapes.h"
 #include "scaler/trigger_match.h"
 #include "trigger/trigger.h"
 
@@ -67,6 +68,9 @@ class TriggerWatch {
     const fleet::Store& fleet;
     /// Nodes report to this process: it has not heard of all of them at once.
     bool gathers_nodes = false;
+    /// Takes, each second, which engines agents are to ask. On the thread of Turn; null where none
+    /// is asked.
+    std::function<void(ScrapesByNode)> on_scrapes = nullptr;
   };
 
   TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys, const base::Clock& clock);
@@ -135,6 +139,8 @@ class TriggerWatch {
   struct Moment {
     base::SteadyTime now;
     std::optional<std::vector<decision::NodeView>> all_nodes;
+    /// What the triggers of the object that is being observed ask of engines.
+    std::vector<model::EngineQuery> engine_queries = {};
   };
 
   std::shared_ptr<Entry> EntryOf(const Key& key);

@@ -32,6 +32,9 @@ class TriggerWatchTest : public ::testing::Test {
     target->replicas = 1;
     target->selector.requirements = {{"app", model::LabelRequirement::Operator::kIn, {"web"}}};
     kubernetes_.PutTarget(target);
+    kubernetes_.PutPod(Pod());
+  }
+  static model::Pod Pod() {
     model::Pod pod;
     pod.name = {"default", "web-0"};
     pod.uid = "1";
@@ -41,6 +44,11 @@ class TriggerWatchTest : public ::testing::Test {
     pod.started_unix_seconds = kStartedSeconds;
     pod.ready = true;
     pod.ready_changed_unix_seconds = kStartedSeconds + 30;
+    return pod;
+  }
+  void PutPodWithAddress() {
+    model::Pod pod = Pod();
+    pod.ip = "10.0.0.1";
     kubernetes_.PutPod(pod);
   }
   void Report(double utilization) {
@@ -80,9 +88,11 @@ class TriggerWatchTest : public ::testing::Test {
   fleet::Store fleet_{clock_};
   const uint64_t stream_ = fleet_.Connect("node-a", "1");
   std::string problem_;
+  /// What agents were last told to ask.
+  ScrapesByNode scrapes_;
   TriggerWatch triggers_{
       {kubernetes_, [this](model::ObjectKind, const std::string&) { return problem_; }, fleet_,
-       true},
+       true, [this](ScrapesByNode scrapes) { scrapes_ = std::move(scrapes); }},
       trigger::UnknownKeys::kRefuse,
       clock_};
   bool cut_ = false;
@@ -102,6 +112,38 @@ TEST_F(TriggerWatchTest, IdleIsWhatWasWatchedForAWholeWindowWithoutBeingAsked) {
   Watch(1s, 50);
   Watch(30s, 0);
   EXPECT_TRUE(*Decide().active) << "it was busy within the window";
+}
+
+TEST_F(TriggerWatchTest, HasAgentsAskTheEnginesThatTriggersAreAbout) {
+  PutWorkload();
+  triggers_.Turn();
+  EXPECT_TRUE(scrapes_.empty()) << "it is about GPUs";
+  kubernetes_.RemoveObject(key_);
+  triggers_.Turn();
+  PutWorkload({{"metricType", "vllm_demand"},
+               {"targetValue", "16"},
+               {"enginePort", "9000"},
+               {"engineScrapeInterval", "5s"}});
+  clock_.Advance(1s);
+  triggers_.Turn();
+  EXPECT_TRUE(scrapes_.empty()) << "the pod has no address yet";
+  PutPodWithAddress();
+  clock_.Advance(1s);
+  triggers_.Turn();
+  ASSERT_EQ(scrapes_.count("node-a"), 1);
+  ASSERT_EQ(scrapes_["node-a"].size(), 1);
+  const model::EngineScrape& scrape = scrapes_["node-a"][0];
+  EXPECT_EQ(scrape.pod_uid, "1");
+  EXPECT_EQ(scrape.ip, "10.0.0.1");
+  ASSERT_EQ(scrape.queries.size(), 1);
+  EXPECT_EQ(scrape.queries[0].signal, "vllm_demand");
+  EXPECT_EQ(scrape.queries[0].port, 9000);
+  EXPECT_EQ(scrape.queries[0].interval, 5s);
+  // With the object goes what it asked.
+  kubernetes_.RemoveObject(key_);
+  clock_.Advance(1s);
+  triggers_.Turn();
+  EXPECT_TRUE(scrapes_.empty());
 }
 
 TEST_F(TriggerWatchTest, LostReadingsAreHeldForAWhileAndThenSaid) {

@@ -14,7 +14,7 @@ import pytest
 from fake_engine import FakeEngine, real_page
 from fleet import STRICT, Workload, new_node
 from fleet_processes import Hub, agent
-from harness import PATIENCE_S, new_channel, run, wait_until
+from harness import PATIENCE_S, Scaler, free_port, new_channel, run, wait_until
 from kube_api import new_kube_api
 
 ALLOW = ("--engine-endpoint-allow", "127.0.0.0/8")
@@ -311,3 +311,93 @@ def test_a_hub_knows_what_the_engine_of_each_pod_says(tmp_path):
             assert engines("web-b") is None
         wait_until(lambda: hub.pods(workload)["web-a"]["devices"] == "agent_silent" and
                    engines("web-a") is None, "nothing of a silent agent")
+
+
+# --- From hub to engine and back ---
+
+
+class Pods:
+    """Pods of default/web, each with an engine of its own at an address of its own."""
+
+    def __init__(self, api, stack):
+        self.api = api
+        self.addresses = [f"127.0.0.{11 + i}" for i in range(3)]
+        self.port = free_port(self.addresses)
+        self.engines = [stack.enter_context(FakeEngine(load(i + 1, 0), address=address,
+                                                       port=self.port))
+                        for i, address in enumerate(self.addresses)]
+        self.workload = Workload("default", "web", {
+            "metricType": "vllm_demand", "targetValue": "16", "enginePort": str(self.port), **STRICT})
+
+    def deploy(self, nodes):
+        self.api.put("Deployment", "default", "web", spec={"replicas": len(nodes)})
+        self.api.put("ScaledObject", "default", "web", spec={"pollingInterval": 1, "triggers": [
+            {"type": "external", "metadata": self.workload.metadata}]})
+        for i, node in enumerate(nodes):
+            self.place(i, node)
+
+    def place(self, i, node, address=None):
+        self.api.set_pod("default", f"web-{i}", node=node, labels={"app": "web"},
+                         status={"podIP": address or self.addresses[i]})
+
+
+def load(running, waiting):
+    return f"vllm:num_requests_running {running}\nvllm:num_requests_waiting {waiting}\n"
+
+
+@pytest.fixture
+def kubernetes():
+    with new_kube_api() as api, contextlib.ExitStack() as stack:
+        yield Pods(api, stack)
+
+
+def test_the_demand_of_a_workload_is_that_of_all_its_pods(kubernetes, tmp_path):
+    nodes = [new_node(name, tmp_path / name) for name in ("node-a", "node-b", "node-c")]
+    with contextlib.ExitStack() as stack:
+        hub = stack.enter_context(Hub(kubernetes.api.kubeconfig(tmp_path / "config")))
+        for node in nodes:
+            stack.enter_context(node.kubelet)
+            stack.enter_context(agent(node, f"127.0.0.1:{hub.agent_port}", *ALLOW))
+        kubernetes.deploy([node.name for node in nodes])
+        asked = hub.asked_for(kubernetes.workload)
+        asked.wait_value(1 + 2 + 3)
+        kubernetes.engines[1].page = load(30, 12)
+        asked.wait_value(1 + 42 + 3)
+        # Each is asked by the agent of its own node alone.
+        before = [engine.asked() for engine in kubernetes.engines]
+        wait_until(lambda: kubernetes.engines[0].asked() >= before[0] + 3, "three rounds")
+        for engine, count in zip(kubernetes.engines, before):
+            assert engine.asked() <= count + 5
+        # One that does not say makes the whole unknown, and says why.
+        kubernetes.engines[2].status = 503
+        asked.wait_unavailable("web-2")
+        row = hub.pods(kubernetes.workload)["web-2"]["engines"][0]
+        assert row["gap"] == "fault" and "503" in row["detail"]
+        kubernetes.engines[2].status = 200
+        asked.wait_value(1 + 42 + 3)
+        # A pod that is gone is no longer asked.
+        kubernetes.api.put("Deployment", "default", "web", spec={"replicas": 2})
+        kubernetes.api.delete("Pod", "default", "web-2")
+        asked.wait_value(1 + 42)
+        wait_until(lambda: hub.gauge("agents_connected") == 3, "the agents")
+        count = kubernetes.engines[2].asked()
+        before = kubernetes.engines[0].asked()
+        wait_until(lambda: kubernetes.engines[0].asked() >= before + 4, "four rounds")
+        assert kubernetes.engines[2].asked() <= count + 2
+
+
+def test_standalone_asks_the_engines_of_its_node(kubernetes, tmp_path):
+    node = new_node("node-a", tmp_path / "node-a")
+    with node.kubelet, Scaler("--node-name", "node-a", "--pod-resources-socket",
+                              str(node.kubelet.socket), "--kubeconfig",
+                              str(kubernetes.api.kubeconfig(tmp_path / "config")), *ALLOW,
+                              fake=node.driver) as scaler:
+        kubernetes.deploy(["node-a", "node-a"])
+        asked = scaler.asked_by("default", "web")
+        asked.wait_value(1 + 2, **kubernetes.workload.metadata)
+        assert scaler.gauge("engine_targets") == 2
+        # Of another node nothing is known here.
+        kubernetes.api.put("Deployment", "default", "web", spec={"replicas": 3})
+        kubernetes.place(2, "node-b")
+        asked.wait_unavailable("web-2", **kubernetes.workload.metadata)
+        assert kubernetes.engines[2].asked() == 0

@@ -19,7 +19,8 @@ class FakeEngine:
     `status` and `content_type` go along; with `hangs` set it takes requests and never answers.
     """
 
-    def __init__(self, page="", content_type="text/plain; version=0.0.4"):
+    def __init__(self, page="", content_type="text/plain; version=0.0.4", address="127.0.0.1",
+                 port=0):
         self.page = page
         self.content_type = content_type
         self.status = 200
@@ -40,7 +41,7 @@ class FakeEngine:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((address, port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
 
