@@ -311,6 +311,8 @@ TEST_F(UnknownStreamTest, StreamsOfUnknownTriggersAreFew) {
   answers_.Set(7);
   Turn();
   EXPECT_TRUE(first->Read());
+  // The second is at its end for its client first.
+  while (counters_.open_streams != 1) std::this_thread::yield();
   const auto third = std::make_unique<Client>(*stub_, std::map<std::string, std::string>{});
   while (counters_.open_streams != 2) std::this_thread::yield();
   Turn();
