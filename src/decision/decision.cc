@@ -49,6 +49,7 @@ Tally TallyOf(const Question& question, const Sight& sight, const Decision& deci
   for (const Replica& replica : sight.replicas) {
     // What sleeps has no load, and is nothing that a level could be the mean of.
     if (replica.standing == Standing::kAsleep && IsDemand(spec)) tally.values.push_back(0);
+    tally.unread += replica.unread ? 1 : 0;
     if (replica.standing != Standing::kMeasured || (ready_only && !replica.ready)) continue;
     // In a formula a number that holds means nothing: there it stays what it is.
     const bool holds = replica.preallocated && !question.view.object->modifiers;
@@ -196,7 +197,7 @@ void HideTarget(const trigger::TriggerSpec& spec, Decision& decision) {
   if (!spec.target_hidden || !decision.value.ok()) return;
   const bool plain = decision.branch == Branch::kAllMeasured ||
                      decision.branch == Branch::kDemand || decision.branch == Branch::kNoReplicas;
-  if (plain && decision.preallocated == 0) return;
+  if (plain && decision.preallocated == 0 && decision.loading == 0) return;
   decision.value_hidden = true;
   decision.formula = "not shown, since the target comes from the environment";
 }

@@ -396,6 +396,37 @@ TEST_F(DecisionTest, APodThatIsReadyBeforeItsFirstReadingIsHeld) {
   EXPECT_EQ(Now().branch, Branch::kBlind);
 }
 
+TEST_F(DecisionTest, ANewPodThatIsNotReadYetIsNotPaidForAndNotRemoved) {
+  Ask(MetricId::kPowerDraw, 100);
+  SetPods({{150}, {150}});
+  SetReplicas(3);
+  Watch(60s);
+  EXPECT_EQ(*Now().value, 300);
+  now_ += 1s;
+  AddPods({{0}});
+  Lose(2);
+  Watch(5s);
+  Decision decision = Now();
+  EXPECT_EQ(decision.loading, 1) << "it is Ready, and its first reading is on its way";
+  EXPECT_EQ(*decision.value, 300);
+  SetValue(0, 90);
+  SetValue(1, 90);
+  EXPECT_EQ(*Now().value, 280);
+  Watch(15s);
+  decision = Now();
+  EXPECT_EQ(decision.lost, 1) << "no first reading takes that long";
+  EXPECT_EQ(decision.branch, Branch::kDemandPartlyLost);
+}
+
+TEST_F(DecisionTest, APodThatWasThereBeforeThisProcessIsLostAndNotNew) {
+  Ask(MetricId::kPowerDraw, 100);
+  SetPods({{150}, {150}});
+  Lose(1);
+  Watch(1s);
+  EXPECT_EQ(Now().lost, 1);
+  EXPECT_EQ(*Now().value, 250);
+}
+
 TEST_F(DecisionTest, PreallocatedDemandHoldsBesidePodsThatLoad) {
   Ask(MetricId::kMemoryUsedMib, 40000);
   SetPods({{70000}, {70000}, {70000}, {0}});

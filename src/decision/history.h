@@ -60,6 +60,9 @@ struct History {
 inline constexpr base::Duration kLongestGap = std::chrono::seconds(10);
 /// For so long after a pod became Ready its memory may still be filling.
 inline constexpr base::Duration kSettling = std::chrono::seconds(60);
+/// For so long after a new pod became Ready its first reading may be on its way: its devices are
+/// listed and its engine is asked once it runs.
+inline constexpr base::Duration kFirstReading = std::chrono::seconds(15);
 /// A memory that has moved by no more than this, in points of a percent, carries no load.
 inline constexpr double kPlateau = 2;
 /// With its memory preallocated a pod is busy while its gpu_utilization, in percent, is above this.

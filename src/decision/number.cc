@@ -143,9 +143,18 @@ Number DemandNumber(const Tally& tally) {
     symbols += tally.held ? " + T*(R-n)" : " + T*lost";
     numbers += " + " + TargetText(tally) + "*" + Text(held);
   }
+  const double with_unread =
+      std::min(value + tally.target * tally.unread, tally.target * tally.replicas);
+  const bool holds_unread = tally.unread > 0 && with_unread > value;
+  if (holds_unread) {
+    value = with_unread;
+    symbols = "min(" + symbols + " + T*unread, T*R)";
+    numbers = "min(" + numbers + " + " + TargetText(tally) + "*" + Text(tally.unread) + ", " +
+              TargetText(tally) + "*" + Text(tally.replicas) + ")";
+  }
   if (by_ready) {
     value = CutToThousandth(value / tally.ready);
-    if (held > 0) {
+    if (held > 0 && !holds_unread) {
       symbols = "(" + symbols + ")";
       numbers = "(" + numbers + ")";
     }

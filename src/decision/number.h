@@ -48,6 +48,8 @@ struct Tally {
   std::vector<double> values;
   /// Replicas that have been Ready and have lost their data.
   int lost = 0;
+  /// Replicas that have just become Ready and are not read yet.
+  int unread = 0;
   /// Of the values of a demand some are held memory: what they stand in for is not known, so that
   /// replicas which are missing must not count as 0 beside them.
   bool held = false;
@@ -65,7 +67,8 @@ struct Number {
 /// Of what does not add up. \p tally has a value.
 Number LevelNumber(const Tally& tally);
 
-/// Of what adds up: the sum, in which a replica that has lost its data counts as T. Under Value it
+/// Of what adds up: the sum, in which a replica that has lost its data counts as T. One that is not
+/// read yet does as well, but not beyond T*R: its share is no longer in the others. Under Value it
 /// is divided by the Ready pods, since the HPA multiplies by them; T where there is none.
 Number DemandNumber(const Tally& tally);
 

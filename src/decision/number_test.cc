@@ -106,6 +106,22 @@ TEST(NumberTest, LostPodsBesideAllThatAreWantedHold) {
   EXPECT_EQ(LevelNumber(tally).value, 80);
 }
 
+TEST(NumberTest, DemandThatIsNotReadYetHoldsAndIsNotPaidFor) {
+  Tally tally = TallyOf(kAverage, 7, {25, 25, 25, 25});
+  tally.target = 16;
+  tally.unread = 3;
+  EXPECT_EQ(DemandNumber(tally).formula, "min(U + T*unread, T*R) = min(100 + 16*3, 16*7) = 112");
+  tally.values = {14, 14, 14, 14};
+  EXPECT_EQ(DemandNumber(tally).value, 104) << "what has gone over to them is not lost";
+  tally.values = {40, 40, 40, 40};
+  EXPECT_EQ(DemandNumber(tally).formula, "U = 160 = 160");
+  tally.type = kValue;
+  tally.ready = 7;
+  tally.values = {14, 14, 14, 14};
+  EXPECT_EQ(DemandNumber(tally).formula,
+            "min(U + T*unread, T*R)/ready = min(56 + 16*3, 16*7)/7 = 14.857");
+}
+
 TEST(NumberTest, ValueIsNotPaidForByReadyPodsThatAreNotMeasured) {
   // Three of six that are Ready drain. 92 would make the HPA ask for ceil(92 / 80 * 6) = 7.
   Tally tally = TallyOf(kValue, 3, {92, 92, 92});

@@ -74,6 +74,15 @@ void NoteLoad(Replica& replica, const PodHistories& pods, SteadyTime now) {
   }
 }
 
+/// A pod that has come while this process watched, is Ready, and has not been read for the first
+/// time. One that was there before has been read by others: its silence is a loss.
+bool IsUnread(const History& history, const PodHistories& pods, SteadyTime now) {
+  return std::any_of(pods.begin(), pods.end(), [&](const PodHistory* pod) {
+    return !pod->last_fresh && pod->first_seen > *history.watching_since && pod->ready_since &&
+           now - *pod->ready_since <= kFirstReading;
+  });
+}
+
 Replica LookAt(History& history, const trigger::TriggerSpec& spec, Unit unit, SteadyTime now) {
   Replica replica;
   replica.reading = ReadUnit(spec, unit, now);
@@ -92,6 +101,10 @@ Replica LookAt(History& history, const trigger::TriggerSpec& spec, Unit unit, St
   replica.unit = std::move(unit);
   replica.standing =
       StandingOf(replica.reading, once_ready, now - first_seen.value_or(now), spec.startup);
+  if (replica.standing == Standing::kLost && IsUnread(history, pods, now)) {
+    replica.standing = Standing::kLoading;
+    replica.unread = true;
+  }
   NoteMemory(replica.reading, pods, now);
   for (const PodHistory* pod : pods) plateau &= OnPlateau(*pod);
   replica.preallocated = plateau && replica.reading.value.has_value() &&

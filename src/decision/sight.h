@@ -15,7 +15,8 @@ namespace kgs::decision {
 enum class Standing {
   /// It has been Ready since it started and has a fresh value.
   kMeasured,
-  /// It has never been Ready, and is younger than startupSeconds.
+  /// It has never been Ready, and is younger than startupSeconds; or it is new, has just become
+  /// Ready, and has not been read for the first time.
   kLoading,
   /// It has never been Ready, and is older than that.
   kOverdue,
@@ -33,6 +34,8 @@ struct Replica {
   Standing standing = Standing::kLoading;
   /// Ready now.
   bool ready = false;
+  /// It is loading, and carries load that is not known yet.
+  bool unread = false;
   /// Its value is held memory that has not moved.
   bool preallocated = false;
   /// The value, or what stands in for it, is above the threshold now.

@@ -43,10 +43,11 @@ class Curve:
     def now(self):
         return round(time.monotonic() - self._began, 2)
 
-    def add(self, **values):
-        """A point of now."""
+    def add(self, moment, **values):
+        """A point, as the API was at that moment or later."""
         with self._lock:
-            self.points.append({"time": self.now(), **values})
+            self.points.append({"time": moment, **values})
+            self.points.sort(key=lambda point: point["time"])
 
     def note(self, text):
         """What happens now, for the plot."""

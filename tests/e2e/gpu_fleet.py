@@ -23,7 +23,7 @@ class GpuFleet:
 
     def __init__(self, stack, namespace, number, logs):
         """`number` tells fleets of a stack apart. The logs of its processes end up in `logs`."""
-        self._stack, self._namespace = stack, namespace
+        self._stack, self._namespace, self._number = stack, namespace, number
         self._logs = pathlib.Path(logs)
         # Short: the paths of sockets are limited.
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="kgs-e2e-"))
@@ -59,6 +59,10 @@ class GpuFleet:
     def __exit__(self, *error):
         self._ends.__exit__(*error)
 
+    def pod_address(self, number):
+        """That of the pod of that number: every pod of a stack has its own."""
+        return f"127.{100 + self._number}.{number // 250}.{1 + number % 250}"
+
     @property
     def address(self):
         """scalerAddress."""
@@ -72,6 +76,7 @@ class GpuFleet:
     def start_agent(self, node):
         node.agent = self._start(node.name, agent(
             node, f"{HUBS}:{self._agent_port}", "--sampling-interval", "500ms",
+            "--engine-endpoint-allow", "127.0.0.0/8",
             prefix=self._stack.hosts.command))
 
     def kill(self, process):

@@ -10,10 +10,12 @@ import datetime
 import threading
 import time
 
+from fake_engine import FakeEngine
 from gpu_fleet import IDLE
 from kube_client import ApiError
 from kube_kinds import pod_fields
 
+ENGINE_PORT = 8000
 _TICK_S = 0.1
 _PODS = "/api/v1/namespaces/{}/pods"
 
@@ -25,20 +27,25 @@ def busy(percent):
 
 
 class _Pod:
-    def __init__(self, found, node, gpu):
+    def __init__(self, found, node, gpu, address):
         self.name = found["metadata"]["name"]
-        self.node, self.gpu = node, gpu
+        self.node, self.gpu, self.address = node, gpu, address
         self.started = time.monotonic()
         self.ready = False
+        # What it has of the load.
+        self.share = 0
+        self.engine = None
 
 
 class Kubelet:
     """All kubelets of a GpuFleet. Use as a context manager: it works on a thread of its own."""
 
-    def __init__(self, stack, fleet, namespace, ready_after, shown=busy):
-        """Pods are Ready after `ready_after` seconds; `shown` makes a GPU's keys of a percentage."""
+    def __init__(self, stack, fleet, namespace, ready_after, shown=busy, engine_page=None):
+        """Pods are Ready after `ready_after` seconds; `shown` makes a GPU's keys of a percentage.
+        With `engine_page` each pod runs an engine at its address, on ENGINE_PORT, whose page that
+        makes of the pod's share of the load, then in requests."""
         self._stack, self._fleet, self._namespace = stack, fleet, namespace
-        self._ready_after, self._shown = ready_after, shown
+        self._ready_after, self._shown, self._engine_page = ready_after, shown, engine_page
         self._pods = {}
         self._load = 0
         self._over = threading.Event()
@@ -57,6 +64,8 @@ class Kubelet:
     def __exit__(self, *_):
         self._over.set()
         self._thread.join()
+        for pod in self._pods.values():
+            self._stop_engine(pod)
 
     @property
     def load(self):
@@ -97,7 +106,11 @@ class Kubelet:
 
     def _admit(self, uid, pod):
         node, gpu = self._free_gpu()
-        mine = _Pod(pod, node, gpu)
+        mine = _Pod(pod, node, gpu, self._fleet.pod_address(self.admitted))
+        if self._engine_page:
+            mine.engine = FakeEngine(lambda: self._engine_page(mine.share), address=mine.address,
+                                     port=ENGINE_PORT)
+            mine.engine.__enter__()
         node.allot(self._namespace, mine.name, {"nvidia.com/gpu": [node.uuid(gpu)]})
         self._pods[uid] = mine
         self.admitted += 1
@@ -116,6 +129,7 @@ class Kubelet:
         """Writes the status, as the kubelet does."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         status = pod_fields(mine.node.name, None, "Running", now, mine.ready)["status"]
+        status.update(podIP=mine.address, podIPs=[{"ip": mine.address}])
         if mine.ready:
             status["startTime"] = pod["status"].get("startTime", now)
         self._call("PATCH", pod, "status", {"status": status})
@@ -141,6 +155,13 @@ class Kubelet:
         if mine:
             mine.node.allot(self._namespace, mine.name, None)
             mine.node.read(mine.gpu, **IDLE)
+            self._stop_engine(mine)
+
+    @staticmethod
+    def _stop_engine(pod):
+        if pod.engine:
+            pod.engine.__exit__()
+            pod.engine = None
 
     def _free_gpu(self):
         """A GPU of the node that has most of them free."""
@@ -156,7 +177,7 @@ class Kubelet:
         ready = sorted((pod for pod in self._pods.values() if pod.ready), key=lambda one: one.name)
         for index, pod in enumerate(ready):
             # Whole percents, whose sum is the load.
-            share = (self._load + index) // len(ready)
-            keys = self._shown(min(100, share))
+            pod.share = (self._load + index) // len(ready)
+            keys = self._shown(min(100, pod.share))
             if keys.items() - pod.node.driver.gpus[pod.gpu].keys.items():
                 pod.node.read(pod.gpu, **keys)

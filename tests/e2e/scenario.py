@@ -32,15 +32,16 @@ class Interrupted(Exception):
 
 class Scenario:
     """Use as a context manager; then `deploy`, `scale` and wait. `folder` gets logs and curve; the
-    event `over` ends it early; `ready_after` and `shown` as of Kubelet."""
+    event `over` ends it early; `ready_after`, `shown` and `engine_page` as of Kubelet."""
 
-    def __init__(self, stack, name, number, folder, over, ready_after=1, shown=busy):
+    def __init__(self, stack, name, number, folder, over, ready_after=1, shown=busy,
+                 engine_page=None):
         self.stack, self.name, self._over = stack, name, over
         self.namespace = name.replace("_", "-")
         self._folder = folder
         folder.mkdir(parents=True)
         self.fleet = GpuFleet(stack, self.namespace, number, folder)
-        self.kubelet = Kubelet(stack, self.fleet, self.namespace, ready_after, shown)
+        self.kubelet = Kubelet(stack, self.fleet, self.namespace, ready_after, shown, engine_page)
         self.curve = Curve(name)
         self._kind = "Deployment"
         self._sampling = threading.Event()
@@ -182,9 +183,10 @@ class Scenario:
                    for pod in self.stack.pods.of(self.namespace).values())
 
     def _point(self):
+        moment = self.curve.now()
         target = self._mirror().get(self.namespace, NAME)
         if target:
-            self.curve.add(spec=target["spec"]["replicas"],
+            self.curve.add(moment, spec=target["spec"]["replicas"],
                            status=target.get("status", {}).get("replicas", 0),
                            ready=self._ready(), sent=sent_to_hpa(self.hpa()),
                            load=self.kubelet.load)

@@ -4,6 +4,7 @@
 import pytest
 # pylint: disable=unused-import,wrong-import-order
 import scenarios_load  # first, since it has the longest
+import scenarios_engines
 import scenarios_faults
 import scenarios_keda
 import scenarios_targets
