@@ -269,9 +269,10 @@ TEST(IsDroppedKey, DropsBulkAndNothingThatIsRead) {
   for (const char* key : {"affinity", "managedFields", "containers", "template", "volumes"}) {
     EXPECT_TRUE(IsDroppedKey(key)) << key;
   }
-  for (const char* key : {"", "metadata", "labels", "annotations", "spec", "nodeName", "status",
-                          "conditions", "podIP", "containerStatuses", "selector", "matchLabels", "triggers", "devices",
-                          "attributes", "basic", "pool", "advanced", "zzz"}) {
+  for (const char* key :
+       {"", "metadata", "labels", "annotations", "spec", "nodeName", "status", "conditions",
+        "podIP", "containerStatuses", "selector", "matchLabels", "triggers", "devices",
+        "attributes", "basic", "pool", "advanced", "zzz"}) {
     EXPECT_FALSE(IsDroppedKey(key)) << key;
   }
 }

@@ -177,7 +177,10 @@ class Kubelet:
         ready = sorted((pod for pod in self._pods.values() if pod.ready), key=lambda one: one.name)
         for index, pod in enumerate(ready):
             # Whole percents, whose sum is the load.
-            pod.share = (self._load + index) // len(ready)
+            share = (self._load + index) // len(ready)
+            # A request stays where it is until it is done: they move by and by.
+            step = 1 if self._engine_page else abs(share - pod.share)
+            pod.share += max(-step, min(step, share - pod.share))
             keys = self._shown(min(100, pod.share))
             if keys.items() - pod.node.driver.gpus[pod.gpu].keys.items():
                 pod.node.read(pod.gpu, **keys)

@@ -38,7 +38,8 @@ def _follows_the_requests(web):
     web.settles(3)
     web.offer(100)
     web.settles(7)
-    web.kept_within(3, 7 + SPARE)
+    # Pods are not read at the same instant: a request that moves may count twice for a second.
+    web.kept_within(3, 7 + 2 * SPARE)
     web.offer(20)
     web.settles(2)
     web.offer(0)
