@@ -67,16 +67,19 @@ class Reading {
 
 }  // namespace
 
-void FetchPage(endpoint::Fetcher& fetcher, const PagePlan& plan, base::SteadyTime asked,
+void FetchPage(endpoint::Fetcher& fetcher, PageRequest page, base::SteadyTime asked,
                int64_t now_unix_ms, OnPage on_page) {
   endpoint::FetchRequest request;
-  request.url = plan.url;
-  request.address = plan.address;
-  request.timeout = plan.timeout;
+  request.url = std::move(page.url);
+  request.address = page.address;
+  request.timeout = page.timeout;
+  request.ca_pem = std::move(page.credential.ca_pem);
   for (const engine::Header& header : engine::ScrapeHeaders()) {
     request.headers.push_back({std::string(header.name), std::string(header.value)});
   }
-  auto reading = std::make_shared<Reading>(plan.query, asked, now_unix_ms, std::move(on_page));
+  if (page.credential.header) request.headers.push_back(*std::move(page.credential.header));
+  auto reading =
+      std::make_shared<Reading>(std::move(page.query), asked, now_unix_ms, std::move(on_page));
   fetcher.Fetch(std::move(request),
                 {[reading](std::string_view type) { return reading->OnHead(type); },
                  [reading](std::string_view data) { return reading->OnData(data); },

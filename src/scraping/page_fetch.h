@@ -13,8 +13,11 @@
 
 #include "base/clock.h"
 #include "endpoint/fetcher.h"
+#include "endpoint/ip_address.h"
+#include "endpoint/named_endpoints.h"
+#include "endpoint/url.h"
+#include "engine/page_query.h"
 #include "engine/page_reading.h"
-#include "scraping/page_plan.h"
 
 namespace kgs::scraping {
 
@@ -22,9 +25,20 @@ namespace kgs::scraping {
 /// change from poll to poll and have nothing of the page in them.
 using OnPage = std::function<void(base::SteadyTime asked, absl::StatusOr<engine::PageReading>)>;
 
+/// What is asked of whom.
+struct PageRequest {
+  endpoint::Url url;
+  /// Judged before.
+  endpoint::IpAddress address;
+  std::shared_ptr<const engine::PageQuery> query;
+  base::Duration timeout{};
+  /// Secret.
+  endpoint::Credential credential = {};
+};
+
 /// \p asked is now; \p now_unix_ms is what the page's own timestamps are compared with. \p on_page
 /// is called once, on the fetcher's thread.
-void FetchPage(endpoint::Fetcher& fetcher, const PagePlan& plan, base::SteadyTime asked,
+void FetchPage(endpoint::Fetcher& fetcher, PageRequest page, base::SteadyTime asked,
                int64_t now_unix_ms, OnPage on_page);
 
 }  // namespace kgs::scraping

@@ -83,8 +83,8 @@ absl::Status Collect(const EngineScrape& scrape, const EngineQuery& query,
 
 }  // namespace
 
-base::Duration MaxAge(const PagePlan& page) {
-  return std::max(3 * page.interval, kLeastMaxAge) + page.timeout;
+base::Duration MaxAge(base::Duration interval, base::Duration timeout) {
+  return std::max(3 * interval, kLeastMaxAge) + timeout;
 }
 
 ScrapePlan PlanScrapes(const std::vector<EngineScrape>& scrapes,

@@ -52,7 +52,8 @@ struct ScrapePlan {
 
 /// How old a reading of that page may be and still be fresh: three rounds, and an answer that takes
 /// its time.
-base::Duration MaxAge(const PagePlan& page);
+base::Duration MaxAge(base::Duration interval, base::Duration timeout);
+inline base::Duration MaxAge(const PagePlan& page) { return MaxAge(page.interval, page.timeout); }
 
 /// Only the pod's own address is asked, where \p guard allows it, and only for a path.
 ScrapePlan PlanScrapes(const std::vector<model::EngineScrape>& scrapes,

@@ -31,6 +31,11 @@ bool CanBeKept(const EngineReading& alone) {
 
 }  // namespace
 
+PageReading Alone(const PageReading& page, size_t place) {
+  return {page.taken,   {page.signals[place]}, page.recognised,
+          page.samples, page.malformed,        page.duplicates};
+}
+
 QueryHistory::QueryHistory(const engine::Wanted& wanted)
     : query_(std::vector<engine::Wanted>{wanted}), grows_(Grows(wanted.signal)) {}
 

@@ -4,6 +4,7 @@
 // not thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <optional>
 
@@ -18,6 +19,9 @@ namespace kgs::scraping {
 inline constexpr base::Duration kRateWindow = std::chrono::seconds(30);
 /// Readings that are kept are no closer together.
 inline constexpr base::Duration kLeastSpacing = std::chrono::seconds(5);
+
+/// The signal at \p place of \p page alone.
+engine::PageReading Alone(const engine::PageReading& page, size_t place);
 
 class QueryHistory {
  public:

@@ -31,12 +31,6 @@ Duration OffsetOf(const PageKey& key, Duration interval) {
   return within * static_cast<Duration::rep>(hash % kSteps) / static_cast<Duration::rep>(kSteps);
 }
 
-/// The signal at \p place alone.
-engine::PageReading Alone(const engine::PageReading& page, size_t place) {
-  return {page.taken,   {page.signals[place]}, page.recognised,
-          page.samples, page.malformed,        page.duplicates};
-}
-
 }  // namespace
 
 Scraper::Scraper(endpoint::Fetcher& fetcher, endpoint::AddressGuard guard, const base::Clock& clock,
@@ -113,7 +107,7 @@ Duration Scraper::Turn() {
     }
   }
   for (const auto& [key, plan] : due) {
-    FetchPage(fetcher_, plan, now, unix_now_(),
+    FetchPage(fetcher_, {plan.url, plan.address, plan.query, plan.timeout}, now, unix_now_(),
               [this, key, plan](SteadyTime asked, absl::StatusOr<engine::PageReading> page) {
                 OnPage(key, plan, asked, std::move(page));
               });

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 
+#include "scraping/test_fetcher.h"
 #include "scraping/test_scrapes.h"
 #include "tests/support/fake_clock.h"
 
@@ -22,48 +23,13 @@ using model::EngineScrape;
 using model::PodEngineReading;
 using testing::CounterQuery;
 using ::testing::ElementsAre;
+using testing::FakeFetcher;
 using testing::Guard;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::Query;
 using testing::Scrape;
 using ::testing::SizeIs;
-
-class FakeFetcher final : public endpoint::Fetcher {
- public:
-  struct Asked {
-    endpoint::FetchRequest request;
-    endpoint::FetchHandlers handlers;
-  };
-  void Fetch(endpoint::FetchRequest request, endpoint::FetchHandlers handlers) override {
-    asked.push_back({std::move(request), std::move(handlers)});
-  }
-
-  /// Ends the oldest fetch that is under way.
-  void Answer(const std::string& page, const std::string& type = "text/plain",
-              bool end_known = true) {
-    Asked one = Take();
-    endpoint::FetchResult result;
-    result.end_known = end_known;
-    result.status = one.handlers.on_head(type);
-    if (result.status.ok()) result.status = one.handlers.on_data(page);
-    one.handlers.on_done(result);
-  }
-  void Fail(const absl::Status& status) {
-    endpoint::FetchResult result;
-    result.status = status;
-    Take().handlers.on_done(result);
-  }
-
-  std::vector<Asked> asked;
-
- private:
-  Asked Take() {
-    Asked one = std::move(asked.at(0));
-    asked.erase(asked.begin());
-    return one;
-  }
-};
 
 constexpr char kRunning3[] = "vllm:num_requests_running 3\nvllm:num_requests_waiting 2\n";
 

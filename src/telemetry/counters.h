@@ -78,6 +78,16 @@ struct ScrapeCounters {
   DurationHistogram duration;
 };
 
+/// The hub's questions to endpoints that triggers name.
+struct EndpointCounters {
+  /// Each address is a page.
+  ScrapeCounters pages;
+  /// Of names to their addresses.
+  Counter lookups;
+  /// Of them those without an answer, or with an address that is refused.
+  Counter lookup_failures;
+};
+
 /// The agent's streams to the hubs.
 struct PublisherCounters {
   Counter reports;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/loopback_server.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -80,10 +81,14 @@ bool Connection::speaks_http2() const {
 }
 
 LoopbackServer::LoopbackServer(Serve serve, SSL_CTX* tls)
+    : LoopbackServer(std::move(serve), "127.0.0.1", 0, tls) {}
+
+LoopbackServer::LoopbackServer(Serve serve, const std::string& ip, int port, SSL_CTX* tls)
     : serve_(std::move(serve)), tls_(tls), listening_(socket(AF_INET, SOCK_STREAM, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  Require(inet_pton(AF_INET, ip.c_str(), &address.sin_addr) == 1, "inet_pton");
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   socklen_t length = sizeof(address);
   Require(listening_ >= 0, "socket");

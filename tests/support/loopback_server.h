@@ -49,6 +49,8 @@ class LoopbackServer {
   /// \p serve is called for each connection (0, 1, ...) on a thread of its own; its end closes the
   /// connection. \p tls is borrowed.
   explicit LoopbackServer(Serve serve, SSL_CTX* tls = nullptr);
+  /// Of another address of loopback ("127.0.0.2"), and a port.
+  LoopbackServer(Serve serve, const std::string& address, int port, SSL_CTX* tls = nullptr);
   ~LoopbackServer();
   LoopbackServer(const LoopbackServer&) = delete;
   LoopbackServer& operator=(const LoopbackServer&) = delete;
