@@ -29,6 +29,7 @@ absl::StatusOr<std::unique_ptr<KubernetesSide>> KubernetesSide::Make(const Optio
                                                 : kube::LoadKubeconfig(options.kubeconfig);
   if (!credentials.ok()) return credentials.status();
   std::unique_ptr<KubernetesSide> side(new KubernetesSide(clock, std::move(events)));
+  side->server_ = credentials->server;
   auto transport = kube::CurlTransport::Make(*std::move(credentials), "kubernetes", clock);
   if (!transport.ok()) return transport.status();
   side->transport_ = *std::move(transport);

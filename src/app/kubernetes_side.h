@@ -43,6 +43,8 @@ class KubernetesSide {
   void Stop();
 
   const kube::Store& store() const { return store_; }
+  /// Of the API server, as kube::Credentials has it.
+  const std::string& server() const { return server_; }
   kube::Cluster& cluster() { return *cluster_; }
   std::vector<base::ThreadHealth> Health() const { return {transport_->Health()}; }
 
@@ -50,6 +52,7 @@ class KubernetesSide {
   KubernetesSide(const base::Clock& clock, Events events);
 
   const Events events_;
+  std::string server_;
   kube::Store store_;
   // Destroyed last to first: the cluster's requests go before the transport they are of.
   std::unique_ptr<kube::CurlTransport> transport_;

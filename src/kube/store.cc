@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/mutex.h"
+#include "kube/address_index.h"
 #include "kube/labels.h"
 #include "kube/pod_index.h"
 #include "kube/pod_memory.h"
@@ -54,6 +55,16 @@ struct Namespace {
 
   bool Unused() const { return pods.pods() == 0 && problem.empty() && objects == 0; }
 };
+
+bool Ended(const model::Pod& pod) {
+  return pod.phase == model::PodPhase::kSucceeded || pod.phase == model::PodPhase::kFailed;
+}
+
+/// Of a pod that has ended it is another's again.
+const std::string& AddressOf(const model::Pod& pod) {
+  static const std::string kNone;
+  return Ended(pod) ? kNone : pod.ip;
+}
 
 /// Nothing while its target is not known.
 std::optional<model::LabelSelector> SelectorOf(const Tracked& tracked) {
@@ -139,7 +150,12 @@ class Store::Impl {
     if (place == namespaces_.end()) return false;
     const std::optional<model::Pod> pod = place->second.pods.Get(name.name);
     if (!pod) return removed_.Has(name);
-    return pod->phase == model::PodPhase::kSucceeded || pod->phase == model::PodPhase::kFailed;
+    return Ended(*pod);
+  }
+
+  std::optional<std::string> NamespaceOfAddress(const std::string& address) const {
+    base::MutexLock lock(mutex_);
+    return addresses_.NamespaceOf(address);
   }
 
   void SetSlicesProblem(const std::string& problem) {
@@ -209,7 +225,9 @@ class Store::Impl {
     {
       base::MutexLock lock(mutex_);
       PodIndex& pods = namespaces_[pod.name.pod_namespace].pods;
-      Remember(pods, pod);
+      const std::optional<model::Pod> before = pods.Get(pod.name.name);
+      Remember(before, pod);
+      MoveAddress(before ? AddressOf(*before) : std::string(), pod);
       changed = pods.Put(pod);
     }
     if (changed != nullptr) on_workload_pod_(changed);
@@ -288,10 +306,17 @@ class Store::Impl {
     found.insert(found.end(), selected.begin(), selected.end());
   }
 
-  void Remember(const PodIndex& pods, model::Pod& pod) KGS_REQUIRES(mutex_) {
+  void MoveAddress(const std::string& before, const model::Pod& pod) KGS_REQUIRES(mutex_) {
+    const std::string& address = AddressOf(pod);
+    if (address == before) return;
+    addresses_.Remove(before, pod.name.pod_namespace);
+    addresses_.Add(address, pod.name.pod_namespace);
+  }
+
+  void Remember(const std::optional<model::Pod>& before, model::Pod& pod) KGS_REQUIRES(mutex_) {
     const base::SteadyTime now = clock_.Now();
     std::optional<PodMemory> memory = removed_.Take(pod.name, now);
-    if (const std::optional<model::Pod> before = pods.Get(pod.name.name)) {
+    if (before) {
       memory = PodMemory{before->uid, before->seen_started, before->seen_replacing};
     }
     pod.seen_started.reset();
@@ -315,6 +340,7 @@ class Store::Impl {
 
   void Remove(PodIndex& pods, const model::Pod& pod) KGS_REQUIRES(mutex_) {
     removed_.Add(pod.name, {pod.uid, pod.seen_started, pod.seen_replacing}, clock_.Now());
+    addresses_.Remove(AddressOf(pod), pod.name.pod_namespace);
     pods.Remove(pod.name.name);
   }
 
@@ -329,6 +355,7 @@ class Store::Impl {
   std::map<model::ObjectKey, Tracked> objects_ KGS_GUARDED_BY(mutex_);
   std::map<TargetKey, Target> targets_ KGS_GUARDED_BY(mutex_);
   std::map<std::string, Namespace> namespaces_ KGS_GUARDED_BY(mutex_);
+  AddressIndex addresses_ KGS_GUARDED_BY(mutex_);
   RemovedPods removed_ KGS_GUARDED_BY(mutex_);
   SliceIndex slices_ KGS_GUARDED_BY(mutex_);
   std::string slices_problem_ KGS_GUARDED_BY(mutex_);
@@ -347,6 +374,9 @@ std::vector<std::shared_ptr<const model::ScaledObject>> Store::Objects() const {
 }
 absl::StatusOr<std::optional<std::string>> Store::UuidOf(const model::DraDevice& device) const {
   return impl_->UuidOf(device);
+}
+std::optional<std::string> Store::NamespaceOfAddress(const std::string& address) const {
+  return impl_->NamespaceOfAddress(address);
 }
 bool Store::HasEnded(const model::PodName& name) const { return impl_->HasEnded(name); }
 void Store::SetSlicesProblem(const std::string& problem) { impl_->SetSlicesProblem(problem); }

@@ -72,6 +72,11 @@ class Store {
   /// goes on listing ended pods): it has ended, or was deleted a while ago. False for a pod of a
   /// namespace that is not watched.
   bool HasEnded(const model::PodName& name) const;
+  /// The namespace of the pod that has this IP address, spelled as Kubernetes does; empty where
+  /// pods of several have it (that of a node). Nothing where no pod is known to: only status.podIP
+  /// counts, only of pods that have not ended, and only of namespaces that are watched, which are
+  /// those with an object that names us. A Service's own address is nobody's here.
+  std::optional<std::string> NamespaceOfAddress(const std::string& address) const;
   StoreCounts Counts() const;
 
   void PutObject(std::shared_ptr<const model::ScaledObject> object);

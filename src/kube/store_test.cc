@@ -412,5 +412,49 @@ TEST_F(StoreTest, KnowsWhichPodsHaveEnded) {
   EXPECT_FALSE(store_.HasEnded({pod.name.pod_namespace, "c"})) << "it may be too new to be known";
 }
 
+TEST_F(StoreTest, KnowsWhoseAnAddressIs) {
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.1"), std::nullopt);
+  model::Pod pod = PodOf("a", {{"app", "web"}});
+  store_.PutPod(pod);
+  EXPECT_EQ(store_.NamespaceOfAddress(""), std::nullopt) << "it has none yet";
+  pod.ip = "10.0.0.1";
+  store_.PutPod(pod);
+  store_.PutPod(pod);
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.1"), "team");
+  pod.ip = "10.0.0.2";
+  store_.PutPod(pod);
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.1"), std::nullopt);
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.2"), "team");
+  model::Pod other = pod;
+  other.name.pod_namespace = "other";
+  store_.PutPod(other);
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.2"), "") << "their node's";
+  store_.RemovePod(pod.name, "not its uid");
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.2"), "");
+  store_.RemovePod(pod.name, pod.uid);
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.2"), "other");
+  store_.RetainPods("other", {});
+  EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.2"), std::nullopt);
+}
+
+TEST_F(StoreTest, AnAddressIsNoLongerThatOfAPodThatHasEnded) {
+  for (const model::PodPhase phase : {model::PodPhase::kSucceeded, model::PodPhase::kFailed}) {
+    model::Pod pod = PodOf("a", {{"app", "web"}});
+    pod.ip = "10.0.0.1";
+    store_.PutPod(pod);
+    EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.1"), "team");
+    pod.phase = phase;
+    store_.PutPod(pod);
+    EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.1"), std::nullopt);
+    model::Pod next = PodOf("next", {{"app", "web"}});
+    next.name.pod_namespace = "other";
+    next.ip = "10.0.0.1";
+    store_.PutPod(next);
+    store_.RemovePod(pod.name, pod.uid);
+    EXPECT_EQ(store_.NamespaceOfAddress("10.0.0.1"), "other");
+    store_.RemovePod(next.name, next.uid);
+  }
+}
+
 }  // namespace
 }  // namespace kgs::kube
