@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "decision/activity.h"
 #include "decision/explain.h"
+#include "decision/finish.h"
 #include "decision/metric_type.h"
 #include "decision/number.h"
 #include "decision/problem_text.h"
@@ -22,12 +23,6 @@ namespace {
 using base::SteadyTime;
 using model::HpaMetricType;
 using trigger::IsDemand;
-
-void Fail(Decision& decision, Branch branch, absl::Status status) {
-  decision.branch = branch;
-  decision.value = status;
-  decision.active = std::move(status);
-}
 
 absl::Status Unavailable(const std::string& text) {
   return absl::UnavailableError(base::Truncate(base::OneLine(text), kLongestMessage));
@@ -57,18 +52,6 @@ Tally TallyOf(const Question& question, const Sight& sight, const Decision& deci
     tally.values.push_back(holds ? spec.target : *replica.reading.value);
   }
   return tally;
-}
-
-/// Whether a number can be given while too few readings are fresh: for holdSeconds after the last
-/// fresh one, or, where there was none just before (a pod has become Ready and is not read yet),
-/// since they are missing.
-bool HoldsBlind(const trigger::TriggerSpec& spec, const History& history, SteadyTime now) {
-  SteadyTime since = *history.blind_since;
-  if (history.last_sighted && since - *history.last_sighted < kLongestGap) {
-    since = *history.last_sighted;
-  }
-  since = std::max(*history.watching_since, since);
-  return spec.hold.count() > 0 && now - since <= spec.hold;
 }
 
 /// Why the pods that are there cannot be answered for, or OK.
@@ -105,7 +88,7 @@ absl::StatusOr<Number> NumberOf(const Question& question, const Sight& sight,
   }
   if (absl::Status status = CheckPods(question, sight, decision); !status.ok()) return status;
   if (sight.blind(spec.min_coverage)) {
-    if (HoldsBlind(spec, history, question.now)) return HoldNumber(tally, Branch::kBlindHeld);
+    if (HoldsBlind(spec.hold, history, question.now)) return HoldNumber(tally, Branch::kBlindHeld);
     decision.branch = Branch::kBlind;
     return absl::UnavailableError(Summary(BlindText(question, sight), LostTexts(sight)));
   }
@@ -192,16 +175,6 @@ Decision DecideNumberAndActivity(const Question& question, History& history) {
   return decision;
 }
 
-/// Where the target came from the environment, nothing that tells it may be shown.
-void HideTarget(const trigger::TriggerSpec& spec, Decision& decision) {
-  if (!spec.target_hidden || !decision.value.ok()) return;
-  const bool plain = decision.branch == Branch::kAllMeasured ||
-                     decision.branch == Branch::kDemand || decision.branch == Branch::kNoReplicas;
-  if (plain && decision.preallocated == 0 && decision.loading == 0) return;
-  decision.value_hidden = true;
-  decision.formula = "not shown, since the target comes from the environment";
-}
-
 }  // namespace
 
 void Observe(History& history, const trigger::TriggerSpec& spec, const model::WorkloadView& view,
@@ -211,11 +184,7 @@ void Observe(History& history, const trigger::TriggerSpec& spec, const model::Wo
 
 Decision ObserveAndDecide(const Question& question, History& history) {
   Decision decision = DecideNumberAndActivity(question, history);
-  HideTarget(question.spec, decision);
-  if (question.spec.always_active && decision.branch != Branch::kInvalid) {
-    decision.active = true;
-    decision.active_why = "the profile is always active";
-  }
+  Finish(question.spec, decision);
   return decision;
 }
 

@@ -5,6 +5,7 @@
 // bounded by the pods of the workload; only this process' own observations are in it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -67,6 +68,19 @@ inline constexpr base::Duration kFirstReading = std::chrono::seconds(15);
 inline constexpr double kPlateau = 2;
 /// With its memory preallocated a pod is busy while its gpu_utilization, in percent, is above this.
 inline constexpr double kBusyUtilization = 1;
+
+/// Whether a number can be given while \p history has no sight: for \p hold after the last fresh
+/// reading, or, where there was none just before (a pod has become Ready and is not read yet),
+/// since it is missing. \p history has the three times of a History.
+template <typename AnyHistory>
+bool HoldsBlind(base::Duration hold, const AnyHistory& history, base::SteadyTime now) {
+  base::SteadyTime since = *history.blind_since;
+  if (history.last_sighted && since - *history.last_sighted < kLongestGap) {
+    since = *history.last_sighted;
+  }
+  since = std::max(*history.watching_since, since);
+  return hold > base::Duration::zero() && now - since <= hold;
+}
 
 /// How old a state of activity may be and still count: twice the polling interval, at least 30 s.
 base::Duration ActivityWindow(const model::ScaledObject& object);

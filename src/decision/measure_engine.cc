@@ -90,6 +90,7 @@ UnitReading ReadEngines(const trigger::EngineMetric& metric, bool hidden, const 
   reading.why = unit.problem;
   if (!unit.problem.empty()) return reading;
   std::optional<double> value;
+  bool asleep = false;
   for (const PodView* pod : ServingPods(unit)) {
     const PodValue read = ReadPod(metric.key, hidden, *pod, now);
     if (!read.value) reading.why = read.why;
@@ -97,6 +98,7 @@ UnitReading ReadEngines(const trigger::EngineMetric& metric, bool hidden, const 
       if (unit.pods.size() > 1) reading.why = pod->pod->name.Text() + ": " + reading.why;
       return reading;
     }
+    asleep |= read.asleep;
     if (read.asleep) continue;
     reading.oldest = value ? std::min(reading.oldest, read.taken) : read.taken;
     reading.newest = value ? std::max(reading.newest, read.taken) : read.taken;
@@ -104,8 +106,8 @@ UnitReading ReadEngines(const trigger::EngineMetric& metric, bool hidden, const 
     value = metric.demand ? before + *read.value : std::max(before, *read.value);
   }
   if (!value) {
-    reading.asleep = !reading.why.empty();
-    if (!reading.asleep) reading.why = "none of its pods serves an engine's page";
+    reading.asleep = asleep;
+    if (!asleep) reading.why = "none of its pods serves an engine's page";
   } else if (!std::isfinite(*value)) {
     reading.why = "the readings of its engines make no finite number";
   } else {

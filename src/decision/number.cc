@@ -177,7 +177,7 @@ Number WholeNumber(const Whole& whole) {
   if (whole.replicas && whole.type == HpaMetricType::kValue) {
     if (whole.ready == 0) return {Branch::kNoneReady, whole.target, "T = " + TargetText(whole)};
     if (whole.adds_up) {
-      const double value = whole.value / whole.ready;
+      const double value = CutToThousandth(whole.value / whole.ready);
       return {Branch::kWhole, value,
               "X/ready = " + v + "/" + Text(whole.ready) + " = " + Text(value)};
     }

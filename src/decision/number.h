@@ -89,7 +89,7 @@ struct Whole {
 };
 
 /// AverageValue: a total as it is, a level times R where R is known. Value: a total by the Ready
-/// pods, a level as it is; T where the HPA would multiply by 0 Ready pods.
+/// pods, cut to a thousandth, a level as it is; T where the HPA would multiply by 0 Ready pods.
 Number WholeNumber(const Whole& whole);
 
 }  // namespace kgs::decision

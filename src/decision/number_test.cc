@@ -181,6 +181,11 @@ TEST(NumberTest, AWholeIsMultipliedOnlyWhereTheHpaDivides) {
   EXPECT_EQ(WholeNumber(whole).value, 92);
   whole.adds_up = true;
   EXPECT_EQ(WholeNumber(whole).formula, "X/ready = 92/2 = 46");
+  whole.value = 640;
+  whole.ready = 7;
+  EXPECT_EQ(WholeNumber(whole).value, 91.428) << "of 91.429 the HPA would make a replica more";
+  whole.value = 92;
+  whole.ready = 2;
   whole.type = kAverage;
   EXPECT_EQ(WholeNumber(whole).value, 92);
   whole.type = HpaMetricType::kNone;

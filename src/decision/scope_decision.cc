@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "catalogue/aggregation.h"
+#include "decision/finish.h"
 #include "decision/metric_type.h"
 #include "decision/node_decision.h"
 #include "decision/number.h"
@@ -23,12 +24,6 @@ using trigger::Scope;
 
 std::string Who(const ScopeQuestion& question) {
   return question.workload == nullptr ? "" : question.workload->object->key.Text() + ": ";
-}
-
-void Fail(Decision& decision, Branch branch, absl::Status status) {
-  decision.branch = branch;
-  decision.value = status;
-  decision.active = std::move(status);
 }
 
 absl::StatusOr<std::vector<const NodeView*>> SelectNodes(const ScopeQuestion& question,
@@ -197,10 +192,7 @@ absl::StatusOr<Scope> EffectiveScope(const trigger::TriggerSpec& spec, bool kube
 Decision DecideScope(const ScopeQuestion& question) {
   Decision decision;
   Answer(question, decision);
-  if (question.spec.always_active && decision.branch != Branch::kInvalid) {
-    decision.active = true;
-    decision.active_why = "the profile is always active";
-  }
+  Finish(question.spec, decision);
   return decision;
 }
 

@@ -203,5 +203,19 @@ TEST(EffectiveScopeTest, IsDecidedByWhatIsConfigured) {
   EXPECT_TRUE(absl::IsInvalidArgument(EffectiveScope(spec, false).status()));
 }
 
+TEST_F(ScopeDecisionTest, AHiddenTargetIsNotToldByAHeldValue) {
+  AddNode("a", {92});
+  SetReplicas(1);
+  workload_->pods[0] =
+      testing::ChangePod(workload_->pods[0], [](model::Pod& pod) { pod.ready = false; });
+  type_ = HpaMetricType::kValue;
+  spec_.target_hidden = true;
+  const Decision decision = Now();
+  EXPECT_EQ(decision.branch, Branch::kNoneReady);
+  EXPECT_EQ(*decision.value, 80);
+  EXPECT_TRUE(decision.value_hidden);
+  EXPECT_THAT(decision.formula, Not(HasSubstr("80")));
+}
+
 }  // namespace
 }  // namespace kgs::decision

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "decision/finish.h"
 #include "decision/history.h"
 #include "decision/metric_type.h"
 #include "decision/number.h"
@@ -86,17 +87,6 @@ void Note(SourceHistory& history, const SourceQuestion& question, const Said& sa
   } else if (!history.idle_since) {
     history.idle_since = now;
   }
-}
-
-/// Whether a number can be given without a fresh reading: for holdSeconds after the last fresh one,
-/// or, where there was none just before, since it is missing.
-bool HoldsBlind(const trigger::TriggerSpec& spec, const SourceHistory& history, SteadyTime now) {
-  SteadyTime since = *history.blind_since;
-  if (history.last_sighted && since - *history.last_sighted < kLongestGap) {
-    since = *history.last_sighted;
-  }
-  since = std::max(*history.watching_since, since);
-  return spec.hold.count() > 0 && now - since <= spec.hold;
 }
 
 /// The replicas that are there, none measured.
@@ -181,7 +171,7 @@ absl::StatusOr<Number> NumberOf(const SourceQuestion& question, const Said& said
         Summary(who + ": scalingModifiers need a reading of the endpoint", {said.why}));
   }
   if (!said.known()) {
-    if (HoldsBlind(spec, history, question.now)) return HoldNumber(tally, Branch::kBlindHeld);
+    if (HoldsBlind(spec.hold, history, question.now)) return HoldNumber(tally, Branch::kBlindHeld);
     decision.branch = Branch::kBlind;
     return absl::UnavailableError(
         Summary(who + ": no fresh " + std::string(trigger::MetricNameOf(spec)) + " of its endpoint",
@@ -241,27 +231,6 @@ void Describe(const SourceQuestion& question, const Said& said, Decision& decisi
   decision.inputs.push_back(std::move(input));
 }
 
-/// Where the target came from the environment, nothing that tells it may be shown.
-void HideTarget(const trigger::TriggerSpec& spec, Decision& decision) {
-  if (!spec.target_hidden || !decision.value.ok()) return;
-  switch (decision.branch) {
-    case Branch::kDemand:
-    case Branch::kWhole:
-    case Branch::kWholeTimesReplicas:
-    case Branch::kNoReplicas:
-      return;
-    default:
-      decision.value_hidden = true;
-      decision.formula = "not shown, since the target comes from the environment";
-  }
-}
-
-void Fail(Decision& decision, Branch branch, absl::Status status) {
-  decision.branch = branch;
-  decision.value = status;
-  decision.active = std::move(status);
-}
-
 void Answer(const SourceQuestion& question, const SourceHistory& history, Decision& decision) {
   const Said said = WhatIsSaid(question);
   const Sight sight = ReplicasOf(question);
@@ -291,11 +260,7 @@ Decision ObserveAndDecideSource(const SourceQuestion& question, SourceHistory& h
   ObserveSource(history, question);
   Decision decision;
   Answer(question, history, decision);
-  HideTarget(question.spec, decision);
-  if (question.spec.always_active && decision.branch != Branch::kInvalid) {
-    decision.active = true;
-    decision.active_why = "the profile is always active";
-  }
+  Finish(question.spec, decision);
   return decision;
 }
 

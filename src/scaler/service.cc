@@ -34,12 +34,6 @@ void FillSpecs(const Specs& specs, GetMetricSpecResponse* response) {
   }
 }
 
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char one, char other) { return lower(one) == lower(other); });
-}
-
 /// Without the s0- that the HPA's names begin with; KEDA takes it off itself.
 std::string_view WithoutIndex(std::string_view name) {
   const size_t digits = name.substr(0, 1) == "s" ? name.find_first_not_of("0123456789", 1) : 0;
@@ -52,7 +46,7 @@ absl::StatusOr<size_t> PlaceOf(const Specs& specs, std::string_view name) {
   if (specs.size() == 1) return 0;
   for (const std::string_view tried : {name, WithoutIndex(name)}) {
     for (size_t place = 0; place < specs.size(); ++place) {
-      if (EqualsIgnoreCase(specs[place].metric_name, tried)) return place;
+      if (base::LowerCase(specs[place].metric_name) == base::LowerCase(tried)) return place;
     }
   }
   std::vector<std::string> names;

@@ -90,8 +90,8 @@ class TriggerWatch {
 
   /// By object, index and place.
   std::vector<TriggerState> States() const;
-  /// Of the objects of that namespace and name; an empty one means all.
-  /// Where more than \p most are meant each is without inputs and answers: \p cut.
+  /// Of the objects of that namespace and name; an empty one means all. Where more than \p most are
+  /// meant each is without inputs and answers: \p cut.
   std::vector<TriggerHistory> Histories(const std::string& object_namespace,
                                         const std::string& name, size_t most, bool* cut) const;
 
@@ -151,9 +151,8 @@ class TriggerWatch {
                std::set<Key>& there);
   void ObserveEntry(Entry& entry, model::HpaMetricType metric_type, const model::WorkloadView& view,
                     Moment& moment) const KGS_REQUIRES(entry.mutex);
-  /// Reads the stored metadata, where it is new. Returns how many numbers the trigger has, as far
-  /// as
-  /// \p object tells.
+  /// Reads the stored metadata, where it is new. Returns how many numbers the trigger has,
+  /// as far as \p object tells.
   size_t Read(Entry& entry, const model::ScaledObject& object, const model::Trigger& trigger) const
       KGS_REQUIRES(entry.mutex);
   /// The entry's memory of that spec; a new one takes the place of the one asked for least lately.
