@@ -1,28 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// The scraper of endpoints over a fetcher and a resolver that answer what and when a test says, on
-// a clock that stands still.
 #include "scraping/endpoint_scraper.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <set>
-#include <utility>
 
-#include "scraping/test_fetcher.h"
-#include "scraping/test_scrapes.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/temp_folder.h"
+#include "scraping/endpoint_scraper_fixture.h"
 
 namespace kgs::scraping {
 namespace {
 
 using namespace std::chrono_literals;
-using base::Duration;
-using endpoint::Addresses;
-using endpoint::IpAddress;
 using model::EngineGap;
 using model::EngineReading;
 using testing::CounterQuery;
@@ -33,103 +22,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using testing::Query;
 using ::testing::SizeIs;
-
-constexpr char kUrl[] = "http://gateway:9090/metrics?key=secret";
-
-std::string Demand(int waiting) {
-  return "vllm:num_requests_running 1\nvllm:num_requests_waiting " + std::to_string(waiting) + "\n";
-}
-
-EndpointTarget Target(std::vector<model::EngineQuery> queries = {Query("vllm_demand")},
-                      const std::string& url = kUrl) {
-  return {endpoint::ParseUrl(url).value(), "team", "", std::move(queries)};
-}
-
-Addresses Parse(const std::vector<std::string>& texts) {
-  Addresses addresses;
-  for (const std::string& text : texts) addresses.push_back(IpAddress::Parse(text).value());
-  return addresses;
-}
-
-/// Answers at once, unless it hangs; judges as the real one does.
-class FakeNames {
- public:
-  EndpointScraper::Resolve AsResolve() {
-    return [this](endpoint::ResolveRequest request, endpoint::Resolver::OnAddresses tell) {
-      ++lookups;
-      waiting.emplace_back(std::move(request), std::move(tell));
-      if (!hangs) Answer();
-    };
-  }
-  /// Not within Resolve in the scraper's place for it: it holds no lock there.
-  void Answer() {
-    for (auto& [request, tell] : std::exchange(waiting, {})) {
-      if (request.url.address) {
-        tell(Addresses{*request.url.address});
-      } else if (!addresses.ok()) {
-        tell(addresses.status());
-      } else if (absl::Status refused = endpoint::JudgeAll(*addresses, request); !refused.ok()) {
-        tell(refused);
-      } else {
-        tell(addresses);
-      }
-    }
-  }
-
-  absl::StatusOr<Addresses> addresses = Parse({"10.0.0.1", "10.0.0.2"});
-  bool hangs = false;
-  int lookups = 0;
-  std::vector<std::pair<endpoint::ResolveRequest, endpoint::Resolver::OnAddresses>> waiting;
-};
-
-class EndpointScraperTest : public ::testing::Test {
- protected:
-  void Pass(Duration by) {
-    for (Duration passed{}; passed < by; passed += 10ms) {
-      clock_.Advance(10ms);
-      scraper_.Turn();
-    }
-  }
-  /// Until something is asked, at most a second and a bit.
-  void AwaitAsked(size_t pages) {
-    for (int i = 0; i < 110 && fetcher_.asked.empty(); ++i) Pass(10ms);
-    ASSERT_THAT(fetcher_.asked, SizeIs(pages));
-  }
-  /// Rounds of an interval of 1 s, each answered with \p page.
-  void Rounds(int count, const std::string& page) {
-    for (int i = 0; i < count; ++i) {
-      for (int step = 0; step < 110 && fetcher_.asked.empty(); ++step) Pass(10ms);
-      fetcher_.AnswerAll(page);
-    }
-  }
-  EngineReading Latest(const EndpointTarget& target = Target(), size_t query = 0) {
-    const auto latest = scraper_.Latest(KeyOf(target), target.queries[query].Key());
-    EXPECT_TRUE(latest.has_value());
-    return latest ? latest->reading : EngineReading();
-  }
-  /// Of what is under way.
-  std::vector<std::string> Asked() const {
-    std::vector<std::string> asked;
-    for (const auto& one : fetcher_.asked) asked.push_back(one.request.address.Text());
-    return asked;
-  }
-  std::string TokenFile() const { return (folder_.path() / "token").string(); }
-  void WriteToken(const std::string& token) const { std::ofstream(TokenFile()) << token; }
-  void SetGuard(endpoint::GuardRules rules) {
-    guard_ = std::make_shared<const endpoint::AddressGuard>(std::move(rules));
-  }
-
-  kgs::testing::FakeClock clock_;
-  FakeFetcher fetcher_;
-  FakeNames names_;
-  std::shared_ptr<const endpoint::AddressGuard> guard_ =
-      std::make_shared<const endpoint::AddressGuard>(endpoint::GuardRules());
-  kgs::testing::TempFolder folder_;
-  endpoint::NamedEndpoints credentials_;
-  telemetry::EndpointCounters counters_;
-  EndpointScraper scraper_{{fetcher_, names_.AsResolve(), [this] { return guard_; }, credentials_,
-                            clock_, [] { return int64_t{1'790'000'000'000}; }, counters_}};
-};
 
 TEST_F(EndpointScraperTest, AsksNothingUntilSomebodyWantsIt) {
   Pass(5s);
@@ -163,20 +55,6 @@ TEST_F(EndpointScraperTest, AddsUpADemandAndTakesTheLargestLevelOfAllAddresses) 
   EXPECT_EQ(counters_.pages.scrapes.value(), 2);
   EXPECT_EQ(counters_.pages.failures.value(), 0);
   EXPECT_EQ(counters_.lookups.value(), 1);
-}
-
-TEST_F(EndpointScraperTest, AsksOnceAnIntervalAndResolvesEveryTenSeconds) {
-  scraper_.SetTargets({Target()});
-  size_t pages = 0;
-  for (int i = 0; i < 3000; ++i) {
-    Pass(10ms);
-    pages += fetcher_.asked.size();
-    fetcher_.AnswerAll(Demand(1));
-  }
-  EXPECT_GE(pages, 2 * 29);
-  EXPECT_LE(pages, 2 * 30);
-  EXPECT_GE(names_.lookups, 2);
-  EXPECT_LE(names_.lookups, 3);
 }
 
 TEST_F(EndpointScraperTest, OneAddressThatFailsLeavesTheWholeWithoutAValue) {
@@ -231,114 +109,6 @@ TEST_F(EndpointScraperTest, WhatIsNoPageIsAFaultWithoutItsTextAndTheUrlsQuery) {
     details.insert(Latest().detail());
   }
   EXPECT_THAT(details, SizeIs(2)) << "the line's number is none of the words";
-}
-
-TEST_F(EndpointScraperTest, ANameThatIsNotResolvedIsAFaultUntilItIs) {
-  names_.addresses = absl::UnavailableError("host gateway cannot be resolved");
-  scraper_.SetTargets({Target()});
-  Pass(1010ms);
-  EXPECT_THAT(fetcher_.asked, IsEmpty());
-  EXPECT_EQ(Latest().gap(), EngineGap::kFault);
-  EXPECT_EQ(Latest().detail(), "http://gateway:9090/metrics: host gateway cannot be resolved");
-  EXPECT_EQ(counters_.lookup_failures.value(), 1);
-  names_.addresses = Parse({"10.0.0.1"});
-  Pass(3100ms);
-  ASSERT_THAT(Asked(), ElementsAre("10.0.0.1"));
-  fetcher_.AnswerAll(Demand(3));
-  EXPECT_EQ(Latest().value(), 4);
-}
-
-TEST_F(EndpointScraperTest, WhatWasKnownIsNoLongerBelievedWhenTheNameIsNotResolvedAnyMore) {
-  scraper_.SetTargets({Target()});
-  Rounds(1, Demand(3));
-  EXPECT_EQ(Latest().value(), 8);
-  names_.addresses = absl::UnavailableError("host gateway cannot be resolved");
-  Rounds(11, Demand(3));
-  EXPECT_THAT(Latest().detail(), HasSubstr("cannot be resolved"));
-}
-
-TEST_F(EndpointScraperTest, ALookupThatHangsDelaysNoRoundOfKnownAddresses) {
-  scraper_.SetTargets({Target()});
-  Rounds(1, Demand(3));
-  names_.hangs = true;
-  size_t pages = 0;
-  for (int i = 0; i < 1500; ++i) {
-    Pass(10ms);
-    pages += fetcher_.asked.size();
-    fetcher_.AnswerAll(Demand(1));
-  }
-  EXPECT_GE(pages, 2 * 14);
-  EXPECT_EQ(names_.lookups, 2) << "one at a time";
-  EXPECT_EQ(Latest().value(), 4);
-}
-
-TEST_F(EndpointScraperTest, AnAddressThatFailsHasTheNameResolvedSoon) {
-  scraper_.SetTargets({Target()});
-  Rounds(3, Demand(3));
-  names_.addresses = Parse({"10.0.0.1", "10.0.0.3"});
-  AwaitAsked(2);
-  fetcher_.Answer(Demand(3));
-  fetcher_.Fail(absl::UnavailableError("connection refused"));
-  // The round that has it resolved still asks what it knows.
-  AwaitAsked(2);
-  fetcher_.Answer(Demand(3));
-  fetcher_.Fail(absl::UnavailableError("connection refused"));
-  AwaitAsked(2);
-  EXPECT_THAT(Asked(), ElementsAre("10.0.0.1", "10.0.0.3"));
-  fetcher_.AnswerAll(Demand(0));
-  EXPECT_EQ(Latest().value(), 2);
-  EXPECT_EQ(names_.lookups, 2);
-}
-
-TEST_F(EndpointScraperTest, OneThatAlwaysFailsIsNotResolvedAllTheTime) {
-  names_.addresses = Parse({"10.0.0.1"});
-  scraper_.SetTargets({Target()});
-  for (int i = 0; i < 3000; ++i) {
-    Pass(10ms);
-    if (!fetcher_.asked.empty()) fetcher_.Fail(absl::UnavailableError("connection refused"));
-  }
-  EXPECT_GE(names_.lookups, 10);
-  EXPECT_LE(names_.lookups, 16);
-}
-
-TEST_F(EndpointScraperTest, NoAddressOfARefusedNameIsAsked) {
-  names_.addresses = Parse({"10.0.0.1", "169.254.169.254"});
-  scraper_.SetTargets({Target()});
-  Pass(5s);
-  EXPECT_THAT(fetcher_.asked, IsEmpty());
-  EXPECT_EQ(Latest().gap(), EngineGap::kFault);
-  EXPECT_THAT(Latest().detail(), HasSubstr("169.254.169.254 is a cloud's metadata service"));
-}
-
-TEST_F(EndpointScraperTest, AnAddressThatBecomesAnothersIsNotAskedAnyMore) {
-  std::string owner = "team";
-  endpoint::GuardRules rules;
-  rules.owner_namespace = [&](const IpAddress&) { return owner; };
-  SetGuard(std::move(rules));
-  scraper_.SetTargets({Target()});
-  Rounds(1, Demand(3));
-  EXPECT_EQ(Latest().value(), 8);
-  owner = "other";
-  Pass(1100ms);
-  EXPECT_THAT(fetcher_.asked, IsEmpty());
-  EXPECT_EQ(names_.lookups, 1) << "the round judged what the name had led to";
-  EXPECT_THAT(Latest().detail(), HasSubstr("belongs to another namespace"));
-}
-
-TEST_F(EndpointScraperTest, WhatOneNamespaceMayReadIsNotToldToAnother) {
-  endpoint::GuardRules rules;
-  rules.owner_namespace = [](const IpAddress&) { return "team"; };
-  SetGuard(std::move(rules));
-  EndpointTarget other = Target();
-  other.object_namespace = "other";
-  scraper_.SetTargets({Target(), other});
-  for (int i = 0; i < 110; ++i) {
-    Pass(10ms);
-    fetcher_.AnswerAll(Demand(3));
-  }
-  EXPECT_EQ(Latest().value(), 8);
-  EXPECT_EQ(Latest(other).gap(), EngineGap::kFault);
-  EXPECT_THAT(Latest(other).detail(), HasSubstr("belongs to another namespace"));
 }
 
 TEST_F(EndpointScraperTest, CountersAreComparedAddressByAddress) {
