@@ -136,19 +136,32 @@ class Scenario:
         return wait_until(holds, f"{self.name}: {what}", patience)
 
     def settles(self, replicas, patience=PATIENCE_S):
-        """The target comes to that number of replicas, all Ready, and stays there."""
-        self.wait(lambda: (self.spec(), self._ready()) == (replicas, replicas),
-                  f"{replicas} replicas, all Ready", patience)
-        self.stays(replicas)
+        """The target comes to rest at that number of replicas, all Ready. When pods have just
+        become Ready it may go by SPARE once more."""
+        deadline = self.curve.now() + patience
+        while True:
+            self.wait(lambda: (self.spec(), self._ready()) == (replicas, replicas),
+                      f"{replicas} replicas, all Ready", deadline - self.curve.now())
+            others = self._others_than(replicas, STAYS_S)
+            if not others:
+                return
+            assert max(abs(other - replicas) for other in others) <= SPARE, (
+                f"{self.name}: {replicas} replicas became {sorted(others)}")
 
     def stays(self, replicas, seconds=STAYS_S):
         """Not one other number is seen for so long."""
+        others = self._others_than(replicas, seconds)
+        assert not others, f"{self.name}: {replicas} replicas became {sorted(others)}"
+
+    def _others_than(self, replicas, seconds):
+        """Other numbers of replicas, as soon as there is one; none after so long."""
         began = self.curve.now()
-        while self.curve.now() - began < seconds:
+        others = set()
+        while not others and self.curve.now() - began < seconds:
             self._check()
-            other = {point["spec"] for point in self.curve.since(began)} - {replicas}
-            assert not other, f"{self.name}: {replicas} replicas became {sorted(other)}"
+            others = {point["spec"] for point in self.curve.since(began)} - {replicas}
             self._sampling.wait(_SAMPLE_S)
+        return others
 
     def kept_within(self, least, most):
         """Fewer or more replicas have never been wanted."""
