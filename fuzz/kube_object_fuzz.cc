@@ -24,7 +24,7 @@ void Check(bool holds, const char* what) {
 void CheckSelector(const model::LabelSelector& selector) {
   if (selector.requirements.empty()) return;
   const auto again = model::ParseLabelSelector(selector.Text());
-  if (again.ok()) Check(*again == selector, "a selector is what its text says");
+  Check(again.ok() && *again == selector, "a selector is what its text says");
 }
 
 }  // namespace

@@ -101,13 +101,28 @@ model::LabelRequirement RequirementOf(const JsonFields& expression) {
   return requirement;
 }
 
+/// Refuses what no label can be. The API server takes none of it; a value with a comma would read
+/// as two requirements wherever the selector is sent or shown as text.
+void CheckLabels(const JsonFields& field, const model::LabelRequirement& requirement) {
+  if (!model::IsLabelKey(requirement.key)) {
+    field.Refuse("key", base::QuoteForMessage(requirement.key) + " is no label key");
+  }
+  for (const std::string& value : requirement.values) {
+    if (model::IsLabelValue(value)) continue;
+    field.Refuse("value", base::QuoteForMessage(value) + " is no label value");
+  }
+}
+
 model::LabelSelector SelectorOf(const JsonFields& field) {
   model::LabelSelector selector;
-  field.Object("matchLabels").EachText([&](const std::string& key, const std::string& value) {
+  const JsonFields match_labels = field.Object("matchLabels");
+  match_labels.EachText([&](const std::string& key, const std::string& value) {
     selector.requirements.push_back({key, model::LabelRequirement::Operator::kIn, {value}});
+    CheckLabels(match_labels, selector.requirements.back());
   });
   for (const JsonFields& expression : field.Objects("matchExpressions")) {
     selector.requirements.push_back(RequirementOf(expression));
+    CheckLabels(expression, selector.requirements.back());
   }
   return selector;
 }

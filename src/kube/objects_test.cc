@@ -201,6 +201,12 @@ TEST(ReadAppsTarget, NamesWhatIsWrong) {
               HasSubstr("matchExpressions[1].values: not empty"));
   EXPECT_THAT(error_with("/spec/selector/matchExpressions/0/values", {1}),
               HasSubstr("matchExpressions[0].values[0]: not a string"));
+  EXPECT_THAT(error_with("/spec/selector/matchExpressions/0/key", "a b"),
+              HasSubstr("matchExpressions[0].key: \"a b\" is no label key"));
+  EXPECT_THAT(error_with("/spec/selector/matchExpressions/0/values/1", "a,b"),
+              HasSubstr("matchExpressions[0].value: \"a,b\" is no label value"));
+  EXPECT_THAT(error_with("/spec/selector/matchLabels/app", "web,!old"),
+              HasSubstr("matchLabels.value: \"web,!old\" is no label value"));
 }
 
 TEST(ReadScale, ReadsWhatAScaleSays) {

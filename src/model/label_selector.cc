@@ -22,21 +22,6 @@ bool IsLabelName(std::string_view text) {
          });
 }
 
-bool IsLabelKey(std::string_view text) {
-  const size_t slash = text.find('/');
-  if (slash == std::string_view::npos) return IsLabelName(text);
-  const std::string_view prefix = text.substr(0, slash);
-  return !prefix.empty() && prefix.size() <= 253 && IsAlphanumeric(prefix.front()) &&
-         IsAlphanumeric(prefix.back()) &&
-         std::all_of(prefix.begin(), prefix.end(),
-                     [](char c) {
-                       return (IsAlphanumeric(c) && (c < 'A' || c > 'Z')) || c == '-' || c == '.';
-                     }) &&
-         IsLabelName(text.substr(slash + 1));
-}
-
-bool IsLabelValue(std::string_view text) { return text.empty() || IsLabelName(text); }
-
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 bool IsSymbol(char c) { return std::string_view("=!(),<>").find(c) != std::string_view::npos; }
 
@@ -184,6 +169,21 @@ std::string TextOf(const LabelRequirement& requirement) {
 }
 
 }  // namespace
+
+bool IsLabelKey(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return IsLabelName(text);
+  const std::string_view prefix = text.substr(0, slash);
+  return !prefix.empty() && prefix.size() <= 253 && IsAlphanumeric(prefix.front()) &&
+         IsAlphanumeric(prefix.back()) &&
+         std::all_of(prefix.begin(), prefix.end(),
+                     [](char c) {
+                       return (IsAlphanumeric(c) && (c < 'A' || c > 'Z')) || c == '-' || c == '.';
+                     }) &&
+         IsLabelName(text.substr(slash + 1));
+}
+
+bool IsLabelValue(std::string_view text) { return text.empty() || IsLabelName(text); }
 
 bool LabelSelector::Matches(const Labels& labels) const {
   return !requirements.empty() &&

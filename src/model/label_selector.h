@@ -36,6 +36,10 @@ struct LabelSelector {
   std::string Text() const;
 };
 
+/// What Kubernetes takes for the key of a label ("app", "example.com/app") and for its value.
+bool IsLabelKey(std::string_view text);
+bool IsLabelValue(std::string_view text);
+
 /// Reads that form (also ==, !=, notin, exists). INVALID_ARGUMENT says what is wrong with it.
 absl::StatusOr<LabelSelector> ParseLabelSelector(std::string_view text);
 
