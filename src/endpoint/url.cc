@@ -12,6 +12,7 @@ namespace kgs::endpoint {
 namespace {
 
 constexpr size_t kLongestUrl = 2048;
+constexpr const char* kTooLong = "is longer than 2048 characters";
 constexpr size_t kLongestName = 253;
 constexpr size_t kLongestLabel = 63;
 
@@ -31,13 +32,6 @@ bool IsPathCharacter(char c) {
 
 std::string_view WithoutQuery(std::string_view text) {
   return text.substr(0, text.find_first_of("?#"));
-}
-
-absl::Status Bad(std::string_view text, const std::string& what) {
-  // A password may hold any of the characters that end a host: where there is an @, all before it
-  // may be secret, and a query may be all after it.
-  if (text.find('@') != text.npos) return absl::InvalidArgumentError("the URL " + what);
-  return absl::InvalidArgumentError(base::QuoteForMessage(WithoutQuery(text)) + " " + what);
 }
 
 // Resolvers read a name whose last label is a number, "0x7f.1" or "2130706433", as an address.
@@ -118,6 +112,29 @@ std::string TakePath(std::string_view path, Url& url) {
   return "";
 }
 
+/// Empty, or what is wrong with \p text.
+std::string Read(std::string_view text, Url& url) {
+  if (text.size() > kLongestUrl) return kTooLong;
+  const size_t colon = text.find("://");
+  const std::string scheme = colon == text.npos ? "" : base::LowerCase(text.substr(0, colon));
+  if (scheme != "http" && scheme != "https") {
+    return "is no URL that begins with http:// or https://";
+  }
+  url.https = scheme == "https";
+  std::string_view rest = text.substr(colon + 3);
+  std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  rest.remove_prefix(authority.size());
+  if (authority.find('@') != authority.npos) {
+    return "holds user information; take off what stands before the @";
+  }
+  std::string wrong = TakeHost(authority, url);
+  if (wrong.empty()) wrong = TakePort(authority, url);
+  if (wrong.empty()) wrong = TakePath(rest, url);
+  // Written out, with its port and its /, it must be readable again.
+  if (wrong.empty() && url.Text().size() > kLongestUrl) wrong = kTooLong;
+  return wrong;
+}
+
 }  // namespace
 
 std::string Url::Origin() const {
@@ -127,26 +144,23 @@ std::string Url::Origin() const {
 
 std::string Url::Shown() const { return Origin() + std::string(WithoutQuery(path_and_query)); }
 
-absl::StatusOr<Url> ParseUrl(std::string_view text) {
-  if (text.size() > kLongestUrl) return Bad(text, "is longer than 2048 characters");
-  const size_t colon = text.find("://");
-  const std::string scheme = colon == text.npos ? "" : base::LowerCase(text.substr(0, colon));
-  if (scheme != "http" && scheme != "https") {
-    return Bad(text, "is no URL that begins with http:// or https://");
-  }
+std::string QuoteUrl(std::string_view text) {
+  // A password may hold any of the characters that end a host: where there is an @, all before it
+  // may be secret, and a query may be all after it.
+  if (text.find('@') != text.npos) return "the URL";
+  return base::QuoteForMessage(WithoutQuery(text));
+}
+
+std::string WhatIsWrongWithUrl(std::string_view text) {
   Url url;
-  url.https = scheme == "https";
-  std::string_view rest = text.substr(colon + 3);
-  std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-  rest.remove_prefix(authority.size());
-  if (authority.find('@') != authority.npos) {
-    return Bad(text, "holds user information; take off what stands before the @");
-  }
-  std::string wrong = TakeHost(authority, url);
-  if (wrong.empty()) wrong = TakePort(authority, url);
-  if (wrong.empty()) wrong = TakePath(rest, url);
-  if (!wrong.empty()) return Bad(text, wrong);
-  return url;
+  return Read(text, url);
+}
+
+absl::StatusOr<Url> ParseUrl(std::string_view text) {
+  Url url;
+  const std::string wrong = Read(text, url);
+  if (wrong.empty()) return url;
+  return absl::InvalidArgumentError(QuoteUrl(text) + " " + wrong);
 }
 
 }  // namespace kgs::endpoint

@@ -40,5 +40,10 @@ struct Url {
 /// http and https only. INVALID_ARGUMENT names what is wrong and shows the URL without its query;
 /// nothing of it where it may hold user information.
 absl::StatusOr<Url> ParseUrl(std::string_view text);
+/// Empty, or what is wrong with \p text in words that show nothing of it: "has no host".
+std::string WhatIsWrongWithUrl(std::string_view text);
+/// What may be shown of a URL that may be no URL: without its query, and "the URL" where it may
+/// hold user information.
+std::string QuoteUrl(std::string_view text);
 
 }  // namespace kgs::endpoint

@@ -118,6 +118,10 @@ TEST(UrlTest, RefusesFragmentsAndWhatMustBeEscaped) {
         << path;
   }
   EXPECT_THAT(Error("http://vllm/" + std::string(2048, 'a')), HasSubstr("longer than 2048"));
+  // With the port that is not written.
+  const std::string longest(2048 - std::string("http://vllm:80/").size(), 'a');
+  EXPECT_EQ(TextOf("http://vllm/" + longest), "http://vllm:80/" + longest);
+  EXPECT_THAT(Error("http://vllm/a" + longest), HasSubstr("longer than 2048"));
 }
 
 TEST(UrlTest, ShowsNeitherQueryNorUserInformation) {
