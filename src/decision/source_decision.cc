@@ -34,9 +34,19 @@ struct Said {
   /// Why there is no value; empty where there is one.
   std::string why = {};
   SteadyTime taken = {};
+  /// Requests that wait or run, where the value does not tell of all of them.
+  std::optional<double> load = {};
 
   bool known() const { return value || asleep; }
 };
+
+/// The value of \p source while it is fresh.
+std::optional<double> FreshValue(const std::optional<SourceReading>& source, SteadyTime now) {
+  if (!source || now - source->reading.taken() > source->max_age) return std::nullopt;
+  if (!source->reading.has_value()) return std::nullopt;
+  // KEDA reads a negative number as 0.
+  return std::max(0.0, source->reading.value());
+}
 
 Said WhatIsSaid(const SourceQuestion& question) {
   if (!question.source) return {.why = "its endpoint has not been asked yet"};
@@ -44,20 +54,44 @@ Said WhatIsSaid(const SourceQuestion& question) {
   if (question.now - reading.taken() > question.source->max_age) {
     return {.why = "the last reading of its endpoint is stale"};
   }
-  // KEDA reads a negative number as 0.
+  const auto load = FreshValue(question.load, question.now);
   if (reading.has_value()) {
-    return {.value = std::max(0.0, reading.value()), .taken = reading.taken()};
+    return {
+        .value = FreshValue(question.source, question.now), .taken = reading.taken(), .load = load};
   }
   switch (reading.gap()) {
     case EngineGap::kSleeping:
       return {.asleep = true, .why = "its engines sleep", .taken = reading.taken()};
     case EngineGap::kNothingHappened:
       // Nothing waited in all of the window that the rates are taken over.
-      return {.value = 0, .taken = reading.taken()};
+      return {.value = 0, .taken = reading.taken(), .load = load};
     default:
       return {.why = question.spec.engine_hidden || reading.detail().empty()
                          ? "its endpoint: " + std::string(model::EngineGapName(reading.gap()))
                          : reading.detail()};
+  }
+}
+
+/// Whether the source shows load.
+bool IsAbove(const trigger::TriggerSpec& spec, const Said& said) {
+  if (said.value && *said.value > spec.activation_threshold) return true;
+  return spec.engine_load && said.load.value_or(0) > 0;
+}
+
+/// Whether it is known to show none.
+bool IsIdle(const trigger::TriggerSpec& spec, const Said& said) {
+  if (said.asleep) return true;
+  return said.value && !IsAbove(spec, said) && (!spec.engine_load || said.load);
+}
+
+void NoteReplicas(SourceHistory& history, const SourceQuestion& question) {
+  const model::ScaleTarget* target = question.view.target.get();
+  const bool none_ready =
+      target != nullptr && target->replicas > 0 && ReadyPodsOfHpa(question.view) == 0;
+  if (!none_ready) {
+    history.none_ready_since.reset();
+  } else if (!history.none_ready_since) {
+    history.none_ready_since = question.now;
   }
 }
 
@@ -80,9 +114,8 @@ void Note(SourceHistory& history, const SourceQuestion& question, const Said& sa
   } else if (!history.blind_since) {
     history.blind_since = now;
   }
-  const bool idle =
-      said.asleep || (said.value && *said.value <= question.spec.activation_threshold);
-  if (!idle) {
+  NoteReplicas(history, question);
+  if (!IsIdle(question.spec, said)) {
     history.idle_since.reset();
   } else if (!history.idle_since) {
     history.idle_since = now;
@@ -172,6 +205,9 @@ absl::StatusOr<Number> NumberOf(const SourceQuestion& question, const Said& said
   }
   if (!said.known()) {
     if (HoldsBlind(spec.hold, history, question.now)) return HoldNumber(tally, Branch::kBlindHeld);
+    if (history.none_ready_since && question.now - *history.none_ready_since <= spec.startup) {
+      return HoldNumber(tally, Branch::kAllLoading);
+    }
     decision.branch = Branch::kBlind;
     return absl::UnavailableError(
         Summary(who + ": no fresh " + std::string(trigger::MetricNameOf(spec)) + " of its endpoint",
@@ -204,7 +240,11 @@ void DecideActivity(const SourceQuestion& question, const Said& said, const Sour
     return is(true, "its endpoint at " + base::FormatNumber(*said.value) + " is above " +
                         ThresholdText(question.spec));
   }
-  if (!said.known()) return is(true, "its endpoint is not known to be idle");
+  if (IsAbove(question.spec, said)) {
+    return is(true,
+              "its endpoint has requests that wait or run: " + base::FormatNumber(*said.load));
+  }
+  if (!IsIdle(question.spec, said)) return is(true, "its endpoint is not known to be idle");
   if (question.now - *history.idle_since < window) {
     return is(true, "its endpoint is known to be idle for less than " + text);
   }
@@ -212,7 +252,14 @@ void DecideActivity(const SourceQuestion& question, const Said& said, const Sour
 }
 
 void Describe(const SourceQuestion& question, const Said& said, Decision& decision) {
-  Input input{"endpoint", StandingName(Standing::kLost), said.value, {}, said.why, "endpoint"};
+  const trigger::TriggerSpec& spec = question.spec;
+  const bool shown = spec.endpoint && !spec.engine_hidden;
+  Input input{shown ? "endpoint " + spec.endpoint->url.Shown() : "endpoint",
+              StandingName(Standing::kLost),
+              said.value,
+              {},
+              said.why,
+              "endpoint"};
   decision.pods = 1;
   decision.coverage = said.known() ? 1 : 0;
   if (said.known()) {

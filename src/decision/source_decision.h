@@ -9,9 +9,11 @@
 //   level, n >= R      v*R                          v
 //   level, n < R       as decision/number.h has it of n replicas at v: what loads carries nothing
 //   level, n = 0       T*R                          T
-//   no fresh reading   T*R for holdSeconds          T for holdSeconds, then an error
+//   no fresh reading   T*R for holdSeconds          T for holdSeconds, then an error;
+//   and n = 0          T*R for startupSeconds       T for startupSeconds, then an error
 //
-// R = 0 is 0. Pure: the same inputs give the same answer.
+// The source of a workload whose replicas all load may be these themselves, behind their Service:
+// that it does not answer says nothing yet. R = 0 is 0. Pure: the same inputs give the same answer.
 #pragma once
 
 #include <optional>
@@ -39,6 +41,8 @@ struct SourceQuestion {
   const model::WorkloadView& view;
   /// Nothing where it has not been asked yet.
   const std::optional<SourceReading>& source;
+  /// Of the spec's engine_load, where it has one.
+  const std::optional<SourceReading>& load;
   base::SteadyTime now;
 };
 
@@ -56,6 +60,8 @@ struct SourceHistory {
   std::optional<base::SteadyTime> blind_since;
   /// Since when it was seen idle, and known, without a break.
   std::optional<base::SteadyTime> idle_since;
+  /// Since when replicas are wanted and none is Ready.
+  std::optional<base::SteadyTime> none_ready_since;
 };
 
 /// Notes in \p history what will matter later; to be called as decision::Observe. The question's
@@ -64,8 +70,8 @@ void ObserveSource(SourceHistory& history, const SourceQuestion& question);
 
 /// Fails as Decide does. What \p question itself shows counts as observed. A source that sleeps has
 /// no demand; its level holds. A time in which nothing happened counts as 0. Active means above the
-/// threshold now or within ActivityWindow, or not known to be idle for so long; without replicas it
-/// is not, since nothing wakes a workload yet.
+/// threshold, or with requests that wait or run, now or within ActivityWindow, or not known to be
+/// idle for so long; without replicas it is not, since nothing wakes a workload yet.
 Decision DecideSource(const SourceQuestion& question, const SourceHistory& history);
 
 /// Both at once, for less.

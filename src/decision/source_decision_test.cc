@@ -33,7 +33,10 @@ class SourceDecisionTest : public DecisionFixture {
   void Say(EngineGap gap, const std::string& detail = "http://gw:80/metrics: words") {
     source_ = SourceReading{EngineReading::Missing(gap, detail, now_), kMaxAge};
   }
-  SourceQuestion Question() const { return {spec_, type_, view_, source_, now_}; }
+  void SayLoad(double requests) {
+    load_ = SourceReading{EngineReading::Value(requests, now_), kMaxAge};
+  }
+  SourceQuestion Question() const { return {spec_, type_, view_, source_, load_, now_}; }
   Decision Source() const { return DecideSource(Question(), source_history_); }
   /// Time goes by, observed each second; the source says the same again.
   void WatchSource(base::Duration duration) {
@@ -45,13 +48,17 @@ class SourceDecisionTest : public DecisionFixture {
     }
   }
   void Renew() {
-    if (!source_) return;
-    const EngineReading& last = source_->reading;
-    source_->reading = last.has_value() ? EngineReading::Value(last.value(), now_)
-                                        : EngineReading::Missing(last.gap(), last.detail(), now_);
+    for (std::optional<SourceReading>* source : {&source_, &load_}) {
+      if (!*source) continue;
+      const EngineReading& last = (*source)->reading;
+      (*source)->reading = last.has_value()
+                               ? EngineReading::Value(last.value(), now_)
+                               : EngineReading::Missing(last.gap(), last.detail(), now_);
+    }
   }
 
   std::optional<SourceReading> source_;
+  std::optional<SourceReading> load_;
   SourceHistory source_history_;
 };
 
@@ -191,6 +198,56 @@ TEST_F(SourceDecisionTest, WhatWasNeverSeenIsHeldSinceItIsWatched) {
   spec_.hold = 0s;
   source_history_ = {};
   EXPECT_EQ(Source().branch, Branch::kBlind);
+}
+
+TEST_F(SourceDecisionTest, WhileEveryReplicaLoadsItsOwnServiceNeedNotAnswer) {
+  SetReplicasAndPods(2, 2);
+  NotReady(0);
+  NotReady(1);
+  spec_.startup = 300s;
+  Say(EngineGap::kFault, "http://web:8000/metrics: connection refused");
+  WatchSource(300s);
+  for (const auto type : {HpaMetricType::kAverageValue, HpaMetricType::kValue}) {
+    type_ = type;
+    const Decision decision = Source();
+    EXPECT_EQ(decision.branch, Branch::kAllLoading);
+    EXPECT_EQ(*decision.value, type == HpaMetricType::kValue ? 16 : 32);
+    EXPECT_TRUE(*decision.active);
+  }
+  WatchSource(1s);
+  EXPECT_EQ(Source().branch, Branch::kBlind) << "they may take as long as startupSeconds";
+}
+
+TEST_F(SourceDecisionTest, OneReadyReplicaMakesASilentEndpointALoss) {
+  SetReplicasAndPods(2, 2);
+  NotReady(0);
+  Say(EngineGap::kFault, "http://web:8000/metrics: connection refused");
+  WatchSource(31s);
+  EXPECT_EQ(Source().branch, Branch::kBlind);
+}
+
+TEST_F(SourceDecisionTest, ALevelIsActiveWhileRequestsWaitOrRun) {
+  view_ = testing::MakeWorkload(2);
+  AskLevel();
+  spec_.activation_threshold = 5;
+  Say(1);
+  SayLoad(3);
+  WatchSource(120s);
+  EXPECT_TRUE(*Source().active);
+  EXPECT_EQ(Source().active_why, "its endpoint has requests that wait or run: 3");
+  load_ = SourceReading{EngineReading::Missing(EngineGap::kUnknown, "words", now_), kMaxAge};
+  WatchSource(120s);
+  EXPECT_TRUE(*Source().active) << "whether requests run is not known";
+  SayLoad(0);
+  WatchSource(59s);
+  EXPECT_TRUE(*Source().active);
+  WatchSource(1s);
+  EXPECT_FALSE(*Source().active);
+  Say(6);
+  EXPECT_TRUE(*Source().active) << "above its own threshold";
+  Say(1);
+  load_->reading = EngineReading::Value(0, now_ - kMaxAge - 1ms);
+  EXPECT_TRUE(*Source().active) << "stale";
 }
 
 TEST_F(SourceDecisionTest, AStaleReadingIsNoneWhateverItWas) {

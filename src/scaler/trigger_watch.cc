@@ -31,6 +31,14 @@ decision::Decision Refused(const absl::Status& status, decision::Branch branch) 
   return decision;
 }
 
+/// Where what Kubernetes said cannot be relied on.
+decision::Decision Unreliable(const trigger::TriggerSpec& spec, const std::string& problem) {
+  decision::Decision decision =
+      Refused(absl::UnavailableError(problem), decision::Branch::kNoWorkload);
+  if (spec.always_active) decision.active = true;
+  return decision;
+}
+
 }  // namespace
 
 TriggerWatch::TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys,
@@ -69,25 +77,38 @@ std::vector<std::shared_ptr<TriggerWatch::Entry>> TriggerWatch::Entries() const 
   return entries;
 }
 
+decision::Decision TriggerWatch::DecideWorkload(Watched& watched, model::HpaMetricType metric_type,
+                                                const model::WorkloadView& view, SteadyTime now,
+                                                const std::string& problem) const {
+  const trigger::TriggerSpec& spec = watched.spec;
+  // Where Kubernetes has a problem what the pods or the endpoint show is worth remembering all the
+  // same.
+  if (!spec.endpoint) {
+    if (problem.empty()) {
+      return decision::ObserveAndDecide({spec, metric_type, view, now}, watched.history);
+    }
+    decision::Observe(watched.history, spec, view, now);
+  } else {
+    const auto [source, load] =
+        ReadEndpoint(sources_.endpoint_reading, spec, view.object->key.object_namespace);
+    const decision::SourceQuestion question{spec, metric_type, view, source, load, now};
+    if (problem.empty()) return decision::ObserveAndDecideSource(question, watched.source_history);
+    decision::ObserveSource(watched.source_history, question);
+  }
+  return Unreliable(spec, problem);
+}
+
 decision::Decision TriggerWatch::Decide(Watched& watched, model::HpaMetricType metric_type,
                                         const model::WorkloadView& view, Moment& moment) const {
   const trigger::TriggerSpec& spec = watched.spec;
   const auto scope = decision::EffectiveScope(spec, true);
   if (!scope.ok()) return Refused(scope.status(), decision::Branch::kInvalid);
-  const bool of_pods = *scope == trigger::Scope::kWorkload;
   const model::ObjectKey& key = view.object->key;
   const std::string problem = sources_.kubernetes_problem(key.kind, key.object_namespace);
-  if (!problem.empty()) {
-    // What the pods show is worth remembering all the same.
-    if (of_pods) decision::Observe(watched.history, spec, view, moment.now);
-    decision::Decision refused =
-        Refused(absl::UnavailableError(problem), decision::Branch::kNoWorkload);
-    if (spec.always_active) refused.active = true;
-    return refused;
+  if (*scope == trigger::Scope::kWorkload) {
+    return DecideWorkload(watched, metric_type, view, moment.now, problem);
   }
-  if (of_pods) {
-    return decision::ObserveAndDecide({spec, metric_type, view, moment.now}, watched.history);
-  }
+  if (!problem.empty()) return Unreliable(spec, problem);
   std::vector<decision::NodeView> named;
   if (!spec.node.empty()) {
     named = NodeViews(sources_.fleet, spec.node);
@@ -197,6 +218,9 @@ void TriggerWatch::ObserveEntry(Entry& entry, model::HpaMetricType metric_type,
     for (model::EngineQuery& query : trigger::EngineQueriesOf(watched.spec)) {
       moment.engine_queries.push_back(std::move(query));
     }
+    if (watched.spec.endpoint) {
+      moment.endpoints.push_back(EndpointTargetOf(watched.spec, view.object->key.object_namespace));
+    }
     decision::Decision decision = Decide(watched, metric_type, view, moment);
     if (watched.last_asked < last_asked) continue;
     last_asked = watched.last_asked;
@@ -242,6 +266,7 @@ base::Duration TriggerWatch::Turn() {
     scrapes.Add(*workload, std::exchange(moment.engine_queries, {}));
   }
   if (sources_.on_scrapes) sources_.on_scrapes(scrapes.Take());
+  if (sources_.on_endpoints) sources_.on_endpoints(moment.endpoints);
   base::MutexLock lock(mutex_);
   std::erase_if(entries_, [&](const auto& entry) { return there.count(entry.first) == 0; });
   return std::max<base::Duration>(moment.now + kInterval - clock_.Now(), base::Duration::zero());

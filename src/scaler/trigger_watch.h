@@ -22,9 +22,11 @@
 #include "decision/decision.h"
 #include "decision/records.h"
 #include "decision/scope_decision.h"
+#include "decision/source_decision.h"
 #include "fleet/store.h"
 #include "kube/store.h"
 #include "model/scaled_object.h"
+#include "scaler/endpoint_questions.h"
 #include "scaler/engine_scrapes.h"
 #include "scaler/trigger_match.h"
 #include "trigger/trigger.h"
@@ -71,6 +73,11 @@ class TriggerWatch {
     /// Takes, each second, which engines agents are to ask. On the thread of Turn; null where none
     /// is asked.
     std::function<void(ScrapesByNode)> on_scrapes = nullptr;
+    /// Takes, each second, what this process is to ask of endpoints itself, be it nothing. On the
+    /// thread of Turn; null where none is asked.
+    std::function<void(const std::vector<scraping::EndpointTarget>&)> on_endpoints = nullptr;
+    /// What they said. Null where none is asked.
+    EndpointReader endpoint_reading = nullptr;
   };
 
   TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys, const base::Clock& clock);
@@ -114,6 +121,8 @@ class TriggerWatch {
   struct Watched {
     trigger::TriggerSpec spec;
     decision::History history;
+    /// Of a spec that has an endpoint, in place of the other.
+    decision::SourceHistory source_history;
     base::SteadyTime last_asked;
   };
 
@@ -141,6 +150,8 @@ class TriggerWatch {
     std::optional<std::vector<decision::NodeView>> all_nodes;
     /// What the triggers of the object that is being observed ask of engines.
     std::vector<model::EngineQuery> engine_queries = {};
+    /// What all triggers ask of endpoints.
+    std::vector<scraping::EndpointTarget> endpoints = {};
   };
 
   std::shared_ptr<Entry> EntryOf(const Key& key);
@@ -160,6 +171,10 @@ class TriggerWatch {
       KGS_REQUIRES(entry.mutex);
   decision::Decision Decide(Watched& watched, model::HpaMetricType metric_type,
                             const model::WorkloadView& view, Moment& moment) const;
+  /// The same for scope workload.
+  decision::Decision DecideWorkload(Watched& watched, model::HpaMetricType metric_type,
+                                    const model::WorkloadView& view, base::SteadyTime now,
+                                    const std::string& problem) const;
 
   const Sources sources_;
   const trigger::UnknownKeys unknown_keys_;

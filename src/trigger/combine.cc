@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "trigger/combine_endpoint.h"
 #include "trigger/combine_engine.h"
 
 namespace kgs::trigger {
@@ -57,9 +58,9 @@ void CheckShorthand(const Settings& settings, const Shorthand& shorthand,
 /// What \p profile scales on by itself; nothing where it needs an engine that is not given.
 std::optional<Metric> MetricOfProfile(const Settings& settings, std::string_view metric) {
   if (!metric.starts_with(catalogue::kAnyEngine)) return FindMetric(metric);
-  if (!settings.engine.value) return std::nullopt;
-  return FindMetric((*settings.engine.value)->name +
-                    std::string(metric.substr(catalogue::kAnyEngine.size())));
+  const engine::Dialect* engine = ChosenEngine(settings);
+  if (engine == nullptr) return std::nullopt;
+  return FindMetric(engine->name + std::string(metric.substr(catalogue::kAnyEngine.size())));
 }
 
 bool IsOfAnyEngine(const Profile& profile) {
@@ -167,7 +168,7 @@ void MarkHidden(const Settings& settings, TriggerSpec& spec) {
 /// Of profile llm: its two metrics are those of the engine.
 void CheckAnyEngine(const Settings& settings, std::vector<std::string>& errors) {
   const std::string profile = settings.profile.entry.Say();
-  if (!settings.engine.given) errors.push_back(profile + " needs engine");
+  if (EngineEntry(settings) == nullptr) errors.push_back(profile + " needs engine");
   const auto refuse = [&](const auto& setting) {
     if (!setting.value) return;
     errors.push_back(setting.entry.Say() + " has no meaning beside " + profile +
@@ -182,6 +183,7 @@ void SetMetric(const Settings& settings, const Profile& base, const Metric& metr
                TriggerSpec& spec) {
   if (metric.of_engine()) {
     spec.engine = EngineMetricOf(settings, metric);
+    spec.endpoint = EndpointOf(settings, metric);
     if (const auto load = LoadOf(metric)) spec.engine_load = EngineMetricOf(settings, *load);
     return;
   }

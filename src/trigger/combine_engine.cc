@@ -5,13 +5,12 @@
 #include <utility>
 
 #include "engine/series_selector.h"
+#include "trigger/combine_endpoint.h"
 
 namespace kgs::trigger {
 namespace {
 
 using Errors = std::vector<std::string>;
-
-constexpr std::string_view kDefaultPath = "/metrics";
 
 /// The entries of those of \p settings that were given and accepted.
 template <typename... T>
@@ -51,8 +50,9 @@ engine::SeriesSelector SelectorOf(const Settings& settings) {
 void CheckSeries(const Settings& s, Errors& errors) {
   const std::string whose = "metricType \"" + std::string(kPrometheus) + "\"";
   if (!s.series_name.given) errors.push_back(whose + " needs seriesName");
-  if (!s.engine_port.given && !s.engine.given) {
-    errors.push_back(whose + " needs enginePort, or engine for the port of a preset");
+  if (!s.engine_port.given && !s.engine.given && !IsEndpointGiven(s)) {
+    errors.push_back(whose +
+                     " needs enginePort, engine for the port of a preset, or engineEndpoint");
   }
   // What the parts say together; each on its own was accepted.
   if (!s.series_name.value || (s.series_labels.given && !s.series_labels.value)) return;
@@ -68,8 +68,9 @@ void CheckPreset(const Settings& s, const Metric& metric, Errors& errors) {
   const std::string why = "needs metricType \"" + std::string(kPrometheus) + "\"";
   Refuse(Given(s.series_name), why, errors);
   Refuse(GivenOfSeries(s), why, errors);
-  if (!s.engine.value || *s.engine.value == metric.dialect) return;
-  errors.push_back(s.engine.entry.Say() + " and " +
+  const engine::Dialect* engine = ChosenEngine(s);
+  if (engine == nullptr || engine == metric.dialect) return;
+  errors.push_back(EngineEntry(s)->Say() + " and " +
                    (s.metric_type.given ? s.metric_type.entry : s.profile.entry).Say() +
                    " are of different engines: give one of them");
 }
@@ -87,6 +88,7 @@ void CheckMetricOfEngine(const Settings& s, const Metric& metric, Errors& errors
     warnings.push_back(std::string(s.aggregation.entry.key) +
                        " has no effect: the metric is not one of GPUs");
   }
+  CheckEndpointKeys(s, metric, errors, warnings);
   if (metric.name == kPrometheus) {
     CheckSeries(s, errors);
   } else {
@@ -94,11 +96,30 @@ void CheckMetricOfEngine(const Settings& s, const Metric& metric, Errors& errors
   }
 }
 
+/// Which port and path of a pod are asked.
+void SetPage(const Settings& s, const Metric& metric, model::EngineQuery& query) {
+  if (metric.dialect != nullptr) {
+    // What is said is the engine's own anyway: one query rather than two of the same page.
+    const engine::Dialect& dialect = *metric.dialect;
+    if (s.engine_port.value.value_or(dialect.port) != dialect.port) {
+      query.port = *s.engine_port.value;
+    }
+    if (s.engine_path.value.value_or(dialect.path) != dialect.path) {
+      query.path = *s.engine_path.value;
+    }
+    return;
+  }
+  const engine::Dialect* dialect = ChosenEngine(s);
+  query.port = s.engine_port.value.value_or(dialect == nullptr ? 0 : dialect->port);
+  query.path = s.engine_path.value.value_or(DefaultPath(s, metric));
+}
+
 }  // namespace
 
 void CheckEngineKeys(const Settings& s, const Metric& metric, const TriggerSpec& spec,
                      Errors& errors, Errors& warnings) {
   if (metric.of_engine()) return CheckMetricOfEngine(s, metric, errors, warnings);
+  CheckEndpointKeys(s, metric, errors, warnings);
   const std::string why = "needs the metric of an engine";
   if (!spec.engine_instead) {
     Refuse(Given(s.engine, s.engine_port, s.engine_path, s.engine_scrape_interval), why, errors);
@@ -117,21 +138,10 @@ EngineMetric EngineMetricOf(const Settings& s, const Metric& metric) {
   model::EngineQuery& query = engine.query;
   query.signal = metric.name;
   query.interval = s.engine_scrape_interval.value.value_or(query.interval);
+  if (!IsEndpointGiven(s)) SetPage(s, metric, query);
   if (metric.dialect != nullptr) {
-    // What is said is the engine's own anyway: one query rather than two of the same page.
-    const engine::Dialect& dialect = *metric.dialect;
-    if (s.engine_port.value.value_or(dialect.port) != dialect.port) {
-      query.port = *s.engine_port.value;
-    }
-    if (s.engine_path.value.value_or(dialect.path) != dialect.path) {
-      query.path = *s.engine_path.value;
-    }
     engine.demand = metric.signal->demand;
   } else {
-    const engine::Dialect* dialect = s.engine.value.value_or(nullptr);
-    query.port = s.engine_port.value.value_or(dialect == nullptr ? 0 : dialect->port);
-    query.path = s.engine_path.value.value_or(dialect == nullptr ? std::string(kDefaultPath)
-                                                                 : dialect->path);
     query.series_name = s.series_name.value.value_or("");
     query.series_labels = s.series_labels.value.value_or("");
     query.series_kind = s.series_kind.value.value_or("");
@@ -151,7 +161,7 @@ bool IsEngineHidden(const Settings& s) {
   for (const Entry& entry : GivenOfSeries(s)) {
     if (entry.from_env) return true;
   }
-  return false;
+  return IsEndpointHidden(s);
 }
 
 }  // namespace kgs::trigger

@@ -328,7 +328,8 @@ TEST(EngineTriggerTest, ASeriesIsSaidInFull) {
   EXPECT_EQ(Refused({{"metricType", "prometheus"}}),
             "metricType \"prometheus\" needs targetValue: the default target is in percent; "
             "metricType \"prometheus\" needs seriesName; "
-            "metricType \"prometheus\" needs enginePort, or engine for the port of a preset");
+            "metricType \"prometheus\" needs enginePort, engine for the port of a preset, or "
+            "engineEndpoint");
   EXPECT_EQ(Refused(Series({{"seriesKind", "histogram-p95"}, {"seriesName", "a_bucket"}})),
             "seriesKind \"histogram-p95\" does not fit the series: a histogram is named without "
             "_bucket");

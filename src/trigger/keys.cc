@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "engine/dialects.h"
+#include "endpoint/url.h"
 #include "engine/series_selector.h"
+#include "trigger/engine_values.h"
 
 namespace kgs::trigger {
 namespace {
@@ -100,43 +101,6 @@ std::optional<int> ReadInteger(std::string_view text) {
   return static_cast<int>(*number);
 }
 
-std::optional<const engine::Dialect*> ReadEngine(std::string_view text) {
-  const engine::Dialect* dialect = engine::FindDialect(text);
-  return dialect == nullptr ? std::nullopt : std::optional(dialect);
-}
-
-// As a request line can carry it: what would have to be escaped is refused.
-std::optional<std::string> ReadEnginePath(std::string_view text) {
-  constexpr size_t kLongest = 256;
-  constexpr std::string_view kEscaped = "\"#<>\\^`{|}";
-  if (text.size() > kLongest || !text.starts_with('/')) return std::nullopt;
-  const bool plain = std::all_of(text.begin(), text.end(), [&](char c) {
-    return c > ' ' && c < 0x7F && kEscaped.find(c) == kEscaped.npos;
-  });
-  return plain ? std::optional<std::string>(text) : std::nullopt;
-}
-
-std::optional<std::chrono::milliseconds> ReadScrapeInterval(std::string_view text) {
-  const auto interval = base::ParseDuration(text);
-  if (!interval || *interval < std::chrono::milliseconds(200) ||
-      *interval > std::chrono::minutes(1)) {
-    return std::nullopt;
-  }
-  return std::chrono::floor<std::chrono::milliseconds>(*interval);
-}
-
-std::optional<std::string> ReadSeriesName(std::string_view text) {
-  return engine::IsSeriesName(text) ? std::optional<std::string>(text) : std::nullopt;
-}
-
-std::optional<std::string> ReadSeriesLabels(std::string_view text) {
-  constexpr size_t kLongest = 1024;
-  if (text.empty() || text.size() > kLongest || !engine::ParseSeriesLabels(text).ok()) {
-    return std::nullopt;
-  }
-  return std::string(text);
-}
-
 template <auto kFind>
 std::optional<std::string> ReadWord(std::string_view text) {
   return kFind(text) ? std::optional<std::string>(text) : std::nullopt;
@@ -155,12 +119,6 @@ std::vector<std::string_view> DeviceMetricNames() {
   for (const catalogue::Metric& metric : catalogue::Metrics()) {
     if (metric.scalable) names.push_back(metric.name);
   }
-  return names;
-}
-
-std::vector<std::string_view> EngineNames() {
-  std::vector<std::string_view> names;
-  for (const engine::Dialect* dialect : engine::Dialects()) names.push_back(dialect->name);
   return names;
 }
 
@@ -195,18 +153,6 @@ std::string NodeText() {
   return "a node's name: at most 253 lower-case letters, digits, '-' or '.'";
 }
 
-std::string EnginePathText() {
-  return "a path of at most 256 characters that begins with '/', escaped as in a URL";
-}
-std::string ScrapeIntervalText() { return "a duration from 200ms to 1m"; }
-std::string SeriesNameText() {
-  return "the exact name of a series: at most 256 bytes without blanks, quotes, braces or backslashes";
-}
-std::string SeriesLabelsText() {
-  return "labels such as model_name=m,engine=0: at most 16, each once; a value with a ',' or '\"' "
-         "in double quotes";
-}
-
 template <int kLeast, int kMost>
 std::string IntegerText() {
   return "an integer from " + std::to_string(kLeast) + " to " + std::to_string(kMost);
@@ -227,11 +173,6 @@ std::string MetricTypeHint(std::string_view value) {
     return "KEDA's metricType stands beside metadata, not in it";
   }
   return NearestOf<MetricTypeNames>(value);
-}
-
-// Says what is wrong, without the value.
-std::string SeriesLabelsHint(std::string_view value) {
-  return std::string(engine::ParseSeriesLabels(value).status().message());
 }
 
 // The table.
@@ -287,6 +228,10 @@ constexpr Key kKeys[] = {
     {"seriesAbsent", OneOf<engine::SeriesAbsentWords>,
      Read<&S::series_absent, ReadWord<engine::FindSeriesAbsent>>,
      NearestOf<engine::SeriesAbsentWords>},
+    {"engineEndpoint", EndpointText, Read<&S::engine_endpoint, ReadEndpoint>, EndpointHint, true},
+    {"vllmEndpoint", EndpointText, Read<&S::vllm_endpoint, ReadEndpoint>, EndpointHint, true},
+    {"tritonEndpoint", EndpointText, Read<&S::triton_endpoint, ReadEndpoint>, EndpointHint, true},
+    {"endpointAuth", EndpointAuthText, Read<&S::endpoint_auth, ReadEndpointAuth>, NoHint},
 };
 
 constexpr std::string_view kKedasOwnKeys[] = {"scalerAddress", "enableTLS", "unsafeSsl",
@@ -304,7 +249,8 @@ bool EndsInFromEnvOfAnyCase(std::string_view key) {
 
 std::string Entry::Say() const {
   if (from_env) return std::string(key) + " (value from the environment, not shown)";
-  return std::string(key) + " " + base::QuoteForMessage(value);
+  return std::string(key) + " " +
+         (is_url ? endpoint::QuoteUrl(value) : base::QuoteForMessage(value));
 }
 
 std::span<const Key> Keys() { return kKeys; }

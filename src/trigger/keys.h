@@ -21,6 +21,8 @@ struct Key {
   bool (*read)(const Entry& entry, Settings& settings);
   /// What the author of a value that is not accepted may have meant, or empty: did you mean "max"?
   std::string (*hint)(std::string_view value);
+  /// As Entry::is_url.
+  bool is_url = false;
 };
 
 /// In the order of the documents.

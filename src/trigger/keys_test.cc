@@ -21,7 +21,8 @@ TEST(KeysTest, MetadataKeysAreTheTable) {
                   "pollIntervalSeconds", "replicaLabel", "scope", "node", "podAggregation",
                   "hpaMetricType", "holdSeconds", "startupSeconds", "minCoverage", "engine",
                   "enginePort", "enginePath", "engineScrapeInterval", "seriesName", "seriesLabels",
-                  "seriesKind", "seriesCombine", "seriesAbsent"));
+                  "seriesKind", "seriesCombine", "seriesAbsent", "engineEndpoint", "vllmEndpoint",
+                  "tritonEndpoint", "endpointAuth"));
 }
 
 TEST(KeysTest, NamesAreUniqueAndNoneEndsInFromEnv) {

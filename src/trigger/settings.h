@@ -10,6 +10,7 @@
 
 #include "catalogue/aggregation.h"
 #include "catalogue/profiles.h"
+#include "endpoint/url.h"
 #include "engine/dialect.h"
 #include "trigger/metric.h"
 #include "trigger/words.h"
@@ -26,6 +27,8 @@ struct Entry {
   std::string_view value;
   /// The value may be a secret: it is never shown, nor anything that depends on it.
   bool from_env = false;
+  /// The value is a URL, whose query and user information are never shown.
+  bool is_url = false;
 
   /// Key and value for a message: targetValue "80".
   std::string Say() const;
@@ -66,6 +69,11 @@ struct Settings {
   Setting<int> engine_port;
   Setting<std::string> engine_path;
   Setting<std::chrono::milliseconds> engine_scrape_interval;
+  /// One of these three at most.
+  Setting<endpoint::Url> engine_endpoint;
+  Setting<endpoint::Url> vllm_endpoint;
+  Setting<endpoint::Url> triton_endpoint;
+  Setting<std::string> endpoint_auth;
   Setting<std::string> series_name;
   /// This and the words below are kept as written.
   Setting<std::string> series_labels;

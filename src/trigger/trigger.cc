@@ -35,7 +35,7 @@ std::string NotAccepted(const Key& key, const Entry& entry) {
       entry.value.empty() && !entry.from_env ? std::string(entry.key) + " is empty" : entry.Say();
   error += ": must be " + key.accepted();
   // A hint would tell something of the value.
-  const std::string hint = entry.from_env ? "" : key.hint(entry.value);
+  const std::string hint = entry.from_env || entry.value.empty() ? "" : key.hint(entry.value);
   if (!hint.empty()) error += " (" + hint + ")";
   return error;
 }
@@ -51,7 +51,7 @@ Settings ReadOurKeys(const Metadata& metadata, std::vector<std::string>& errors)
     }
     const auto given = plain != metadata.end() ? plain : from_env;
     if (given == metadata.end()) continue;
-    const Entry entry{given->first, given->second, given == from_env};
+    const Entry entry{given->first, given->second, given == from_env, key.is_url};
     if (!key.read(entry, settings)) errors.push_back(NotAccepted(key, entry));
   }
   return settings;
@@ -119,8 +119,17 @@ bool IsHeldMemory(const TriggerSpec& spec) {
 
 std::vector<model::EngineQuery> EngineQueriesOf(const TriggerSpec& spec) {
   std::vector<model::EngineQuery> queries;
-  if (spec.scope.value_or(Scope::kWorkload) != Scope::kWorkload) return queries;
+  if (spec.endpoint || spec.scope.value_or(Scope::kWorkload) != Scope::kWorkload) return queries;
   for (const auto* metric : {&spec.engine, &spec.engine_instead, &spec.engine_load}) {
+    if (*metric) queries.push_back((*metric)->query);
+  }
+  return queries;
+}
+
+std::vector<model::EngineQuery> EndpointQueriesOf(const TriggerSpec& spec) {
+  std::vector<model::EngineQuery> queries;
+  if (!spec.endpoint) return queries;
+  for (const auto* metric : {&spec.engine, &spec.engine_load}) {
     if (*metric) queries.push_back((*metric)->query);
   }
   return queries;

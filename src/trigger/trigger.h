@@ -18,6 +18,10 @@
 //   aggregation has no effect. engine, enginePort, enginePath and engineScrapeInterval need one,
 //   the keys of a series (seriesName, ...) need metricType prometheus, which needs seriesName and a
 //   port: enginePort, or that of engine. Profile llm needs engine, and has its metrics.
+// - engineEndpoint is where the metric of an engine is read for the workload as a whole, instead of
+//   at each pod: it has port and path, so enginePort and enginePath are refused beside it. A URL
+//   without a path means the engine's own. vllmEndpoint is engineEndpoint and engine vllm at once,
+//   tritonEndpoint the same of triton. endpointAuth needs one of them.
 // - Keys that KEDA reads itself (scalerAddress, ...) are ignored. Parameters of a
 //   TriggerAuthentication (a TLS key, say) are refused whatever UnknownKeys says.
 #pragma once
@@ -32,6 +36,7 @@
 #include <vector>
 
 #include "catalogue/aggregation.h"
+#include "endpoint/url.h"
 #include "model/engine_query.h"
 #include "model/metric_id.h"
 #include "model/scaled_object.h"
@@ -54,6 +59,15 @@ struct EngineMetric {
   bool operator==(const EngineMetric&) const = default;
 };
 
+/// A page that says of the workload as a whole what its pods' engines would each say of theirs.
+struct EngineEndpoint {
+  endpoint::Url url;
+  /// Of the hub's named endpoints; empty for none.
+  std::string credential;
+
+  bool operator==(const EngineEndpoint&) const = default;
+};
+
 /// One number that KEDA is answered.
 struct TriggerSpec {
   /// Empty without a profile.
@@ -70,6 +84,8 @@ struct TriggerSpec {
   /// A pod whose engine has this above 0 is active as well, where it was read for engine or
   /// engine_instead.
   std::optional<EngineMetric> engine_load;
+  /// Where engine and engine_load are read, by whoever answers, rather than at each pod.
+  std::optional<EngineEndpoint> endpoint;
   /// In the metric's unit; finite, at least 0.001, rounded to 3 decimals as KEDA sends it.
   double target = 0;
   /// Active means value > activation_threshold.
@@ -123,8 +139,11 @@ bool IsDemand(const TriggerSpec& spec);
 /// Memory that is held, whether it is in use or not.
 bool IsHeldMemory(const TriggerSpec& spec);
 
-/// All that the engines of the workload's pods are asked for \p spec; none outside scope workload.
+/// All that the engines of the workload's pods are asked for \p spec; none outside scope workload,
+/// nor where an endpoint is.
 std::vector<model::EngineQuery> EngineQueriesOf(const TriggerSpec& spec);
+/// All that its endpoint is asked; none where it has none.
+std::vector<model::EngineQuery> EndpointQueriesOf(const TriggerSpec& spec);
 
 enum class UnknownKeys { kRefuse, kWarn };
 

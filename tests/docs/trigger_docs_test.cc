@@ -76,6 +76,10 @@ std::map<std::string, std::string> Defaults() {
       {"seriesKind", Text(engine::SeriesKindWords()[0])},
       {"seriesCombine", Text(engine::SeriesCombineWords()[0])},
       {"seriesAbsent", DefaultAbsent()},
+      {"engineEndpoint", spec.endpoint ? "one" : "each pod"},
+      {"vllmEndpoint", "none"},
+      {"tritonEndpoint", "none"},
+      {"endpointAuth", "none"},
   };
 }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scaler/endpoint_questions.h"
+
+#include <utility>
+
+namespace kgs::scaler {
+
+scraping::EndpointTarget EndpointTargetOf(const trigger::TriggerSpec& spec,
+                                          const std::string& object_namespace) {
+  return {spec.endpoint->url, object_namespace, spec.endpoint->credential,
+          trigger::EndpointQueriesOf(spec)};
+}
+
+SourceReadings ReadEndpoint(const EndpointReader& read, const trigger::TriggerSpec& spec,
+                            const std::string& object_namespace) {
+  SourceReadings readings;
+  if (!read) return readings;
+  const scraping::EndpointKey key = scraping::KeyOf(EndpointTargetOf(spec, object_namespace));
+  const auto get = [&](const std::optional<trigger::EngineMetric>& metric)
+      -> std::optional<decision::SourceReading> {
+    if (!metric) return std::nullopt;
+    auto latest = read(key, metric->key);
+    if (!latest) return std::nullopt;
+    return decision::SourceReading{std::move(latest->reading), latest->max_age};
+  };
+  readings.source = get(spec.engine);
+  readings.load = get(spec.engine_load);
+  return readings;
+}
+
+}  // namespace kgs::scaler
