@@ -85,8 +85,9 @@ const NamedEndpoint* NamedEndpoints::Find(std::string_view name) const {
   return found == endpoints_.end() ? nullptr : &found->second;
 }
 
-absl::StatusOr<Credential> NamedEndpoints::CredentialFor(std::string_view name,
-                                                         const Url& url) const {
+absl::StatusOr<Credential> NamedEndpoints::CredentialFor(std::string_view name, const Url& url,
+                                                         std::string* for_log) const {
+  if (for_log != nullptr) for_log->clear();
   const NamedEndpoint* const endpoint = Find(name);
   // Other endpoints' names are no tenant's business.
   if (endpoint == nullptr) {
@@ -99,8 +100,9 @@ absl::StatusOr<Credential> NamedEndpoints::CredentialFor(std::string_view name,
   }
   auto credential = ReadCredential(*endpoint);
   if (credential.ok()) return credential;
-  return absl::FailedPreconditionError("endpoint " + endpoint->name + ": " +
-                                       std::string(credential.status().message()));
+  if (for_log != nullptr) *for_log = std::string(credential.status().message());
+  return absl::FailedPreconditionError("the credential of endpoint " + endpoint->name +
+                                       " cannot be read; the scaler's log says why");
 }
 
 }  // namespace kgs::endpoint

@@ -66,9 +66,11 @@ class NamedEndpoints {
 
   /// What is to be sent to \p url by the endpoint \p name. INVALID_ARGUMENT where there is none of
   /// that name or the URL is not its own; FAILED_PRECONDITION where its files cannot be used. The
-  /// files are read each time, since secrets are renewed; errors name them and show nothing of
-  /// them.
-  absl::StatusOr<Credential> CredentialFor(std::string_view name, const Url& url) const;
+  /// files are read each time, since secrets are renewed. Errors are for tenants, whom the
+  /// operator's files are no business of: \p for_log, where it is given, becomes what is the
+  /// matter with the files, with their paths and nothing of what is in them; else empty.
+  absl::StatusOr<Credential> CredentialFor(std::string_view name, const Url& url,
+                                           std::string* for_log = nullptr) const;
 
  private:
   using ByName = std::map<std::string, NamedEndpoint, std::less<>>;

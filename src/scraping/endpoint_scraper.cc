@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "scraping/page_fetch.h"
 
 namespace kgs::scraping {
@@ -153,7 +154,7 @@ void EndpointScraper::Ask(const EndpointKey& key, const std::shared_ptr<Round>& 
       endpoint::JudgeAll(addresses, {plan.url, plan.object_namespace, parts_.guard()});
   endpoint::Credential credential;
   if (refused.ok() && !plan.credential.empty()) {
-    auto found = parts_.credentials.CredentialFor(plan.credential, plan.url);
+    auto found = CredentialOf(plan);
     if (found.ok()) {
       credential = *std::move(found);
     } else {
@@ -177,6 +178,24 @@ void EndpointScraper::Ask(const EndpointKey& key, const std::shared_ptr<Round>& 
                 OnPage(key, round, address, std::move(page));
               });
   }
+}
+
+absl::StatusOr<endpoint::Credential> EndpointScraper::CredentialOf(const EndpointPlan& plan) {
+  std::string problem;
+  auto found = parts_.credentials.CredentialFor(plan.credential, plan.url, &problem);
+  // A name or a URL that is wrong is the tenant's to hear of.
+  if (!found.ok() && problem.empty()) return found;
+  std::string& logged = credential_problems_[plan.credential];
+  if (problem == logged) return found;
+  logged = problem;
+  if (problem.empty()) {
+    base::LogInfo("a named endpoint's credential can be read again",
+                  {{"endpoint", plan.credential}});
+  } else {
+    base::LogWarn("a named endpoint's credential cannot be read",
+                  {{"endpoint", plan.credential}, {"problem", problem}});
+  }
+  return found;
 }
 
 void EndpointScraper::OnAddresses(const EndpointKey& key,

@@ -54,6 +54,7 @@ class EndpointScraper {
     /// Who judges from now on; never null. Any thread.
     std::function<std::shared_ptr<const endpoint::AddressGuard>()> guard;
     /// Their files are read before each use, on the scraper's thread: they are the operator's own.
+    /// What is the matter with them is logged once, when it changes.
     const endpoint::NamedEndpoints& credentials;
     const base::Clock& clock;
     /// The time of the wall clock in milliseconds.
@@ -136,6 +137,7 @@ class EndpointScraper {
                         Work& work) KGS_REQUIRES(mutex_);
   void LookUp(const EndpointKey& key, const EndpointPlan& plan);
   void Ask(const EndpointKey& key, const std::shared_ptr<Round>& round);
+  absl::StatusOr<endpoint::Credential> CredentialOf(const EndpointPlan& plan);
   /// On the resolver's thread.
   void OnAddresses(const EndpointKey& key, const absl::StatusOr<endpoint::Addresses>& addresses);
   /// On the fetcher's thread.
@@ -151,6 +153,8 @@ class EndpointScraper {
   void Fail(Endpoint& endpoint, const absl::Status& why, base::SteadyTime now) KGS_REQUIRES(mutex_);
 
   const Parts parts_;
+  /// By named endpoint: what the log said last of its files. Within Turn only.
+  std::map<std::string, std::string> credential_problems_;
   mutable base::Mutex mutex_;
   std::map<EndpointKey, Endpoint> endpoints_ KGS_GUARDED_BY(mutex_);
   /// What is asked.

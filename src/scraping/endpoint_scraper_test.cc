@@ -236,5 +236,40 @@ TEST_F(EndpointScraperTest, WithoutTheCredentialItNeedsNothingIsAsked) {
   EXPECT_THAT(Latest(elsewhere).detail(), HasSubstr("is for https://gateway:9090 alone"));
 }
 
+/// Times that \p text has \p part.
+size_t CountOf(const std::string& part, const std::string& text) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(EndpointScraperTest, ThePathOfACredentialIsLoggedOnceAndToldToNoTenant) {
+  credentials_ =
+      endpoint::NamedEndpoints::Parse(
+          "endpoints:\n- {name: epp, url: 'http://gateway:9090', tokenFile: " + TokenFile() + "}\n",
+          "file")
+          .value();
+  EndpointTarget target = Target();
+  target.credential = "epp";
+  EndpointTarget unknown = Target();
+  unknown.credential = "nobody";
+  ::testing::internal::CaptureStderr();
+  scraper_.SetTargets({target, unknown});
+  Pass(4s);
+  const std::string broken = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(Latest(target).detail(),
+            "http://gateway:9090/metrics: the credential of endpoint epp cannot be read; the "
+            "scaler's log says why");
+  EXPECT_EQ(CountOf(TokenFile(), broken), 1) << broken;
+  EXPECT_EQ(CountOf("\"level\"", broken), 1) << "of an unknown name nothing is logged: " << broken;
+  ::testing::internal::CaptureStderr();
+  WriteToken("token");
+  AwaitAsked(2);
+  fetcher_.AnswerAll(Demand(3));
+  const std::string mended = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(Latest(target).value(), 8);
+  EXPECT_EQ(CountOf("can be read again", mended), 1) << mended;
+}
+
 }  // namespace
 }  // namespace kgs::scraping
