@@ -55,7 +55,23 @@ endpoint::GuardRules RulesOf(const GuardSources& sources, const Addresses& own,
   return rules;
 }
 
-EndpointGuard::EndpointGuard(GuardSources sources) { state_->sources = std::move(sources); }
+EndpointGuard::EndpointGuard(GuardSources sources) {
+  state_->sources = std::move(sources);
+  if (state_->sources.api_server.empty()) state_->api_server = Addresses();
+  Publish(*state_);
+}
+
+void EndpointGuard::Publish(State& state) {
+  endpoint::GuardRules rules = RulesOf(state.sources, state.own.value_or(Addresses()),
+                                       state.api_server.value_or(Addresses()));
+  if (!state.own || !state.api_server) {
+    rules.owner_namespace = [](const endpoint::IpAddress&) {
+      return absl::UnavailableError(
+          "this scaler's own addresses or those of the API server are not known yet");
+    };
+  }
+  state.guard.Set(std::make_shared<const endpoint::AddressGuard>(std::move(rules)));
+}
 
 absl::Status EndpointGuard::Refresh(State& state) {
   absl::Status status;
@@ -72,15 +88,16 @@ absl::Status EndpointGuard::Refresh(State& state) {
       status = found.status();
     }
   }
-  state.guard.Set(std::make_shared<const endpoint::AddressGuard>(
-      RulesOf(state.sources, state.own, state.api_server)));
+  state.failed = !status.ok();
+  Publish(state);
   return status;
 }
 
 absl::Status EndpointGuard::Refresh() { return Refresh(*state_); }
 
 void EndpointGuard::RefreshIfDue(base::SteadyTime now) {
-  if (refreshed_ && now - *refreshed_ < kRefreshEvery) return;
+  const base::Duration every = state_->failed ? kRetryEvery : kRefreshEvery;
+  if (refreshed_ && now - *refreshed_ < every) return;
   const bool begun = lane_.TryRun([state = state_] {
     const absl::Status status = Refresh(*state);
     const std::string problem(status.message());

@@ -12,6 +12,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,8 +44,8 @@ struct GuardSources {
   std::vector<uint16_t> own_ports;
   /// As kube::Credentials::server; empty without Kubernetes.
   std::string api_server;
-  /// As GuardRules::owner_namespace; null without Kubernetes.
-  std::function<std::optional<std::string>(const endpoint::IpAddress&)> owner_namespace;
+  /// Null without Kubernetes.
+  endpoint::OwnerNamespace owner_namespace;
   endpoint::LookUp look_up = &endpoint::LookUpByDns;
   std::function<absl::StatusOr<endpoint::Addresses>()> interfaces = &InterfaceAddresses;
 };
@@ -56,30 +57,35 @@ endpoint::GuardRules RulesOf(const GuardSources& sources, const endpoint::Addres
 class EndpointGuard {
  public:
   static constexpr base::Duration kRefreshEvery = std::chrono::seconds(30);
+  /// While something could not be found out.
+  static constexpr base::Duration kRetryEvery = std::chrono::seconds(5);
 
-  /// What \p sources call must live as long as the process: a resolver that hangs is left behind.
+  /// What \p sources call to find out addresses must live as long as the process: a resolver that
+  /// hangs is left behind.
   explicit EndpointGuard(GuardSources sources);
 
-  /// Finds out what the addresses are now, in the resolver where the API server has a name. To be
-  /// called once before the first Get; an error says what could not be found out, of which what was
-  /// known before stays.
+  /// Finds out what the addresses are now, in the resolver where the API server has a name. An
+  /// error says what could not be found out, of which what was known before stays. Blocks.
   absl::Status Refresh();
-  /// The same on a thread of its own, where that is due. Owner's thread.
+  /// The same on a thread of its own, where that is due. One caller at a time.
   void RefreshIfDue(base::SteadyTime now);
 
-  /// Any thread. Null before the first Refresh.
+  /// Any thread; never null. Until our and the API server's addresses have been found out once, all
+  /// is refused but what the operator allows.
   std::shared_ptr<const endpoint::AddressGuard> Get() const { return state_->guard.Get(); }
 
  private:
   struct State {
     GuardSources sources;
     base::Latest<endpoint::AddressGuard> guard;
-    /// Of one Refresh at a time.
-    endpoint::Addresses own;
-    endpoint::Addresses api_server;
+    std::atomic<bool> failed{false};
+    /// Of one Refresh at a time, as the next two. Nothing before they are known.
+    std::optional<endpoint::Addresses> own;
+    std::optional<endpoint::Addresses> api_server;
     std::string last_problem;
   };
   static absl::Status Refresh(State& state);
+  static void Publish(State& state);
 
   const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::optional<base::SteadyTime> refreshed_;

@@ -95,7 +95,6 @@ TEST(ServerAddresses, AreThoseOfItsHost) {
 TEST(EndpointGuard, KeepsEndpointsFromUsTheApiServerAndOtherNamespaces) {
   Network network;
   EndpointGuard guard(network.Sources());
-  EXPECT_EQ(guard.Get(), nullptr);
   ASSERT_TRUE(guard.Refresh().ok());
   EXPECT_THAT(Judged(guard, "10.0.0.5", 6001), HasSubstr("is a port of this scaler's own"));
   EXPECT_THAT(Judged(guard, "::ffff:10.0.0.5", 6000), HasSubstr("is a port of this scaler's own"));
@@ -106,6 +105,27 @@ TEST(EndpointGuard, KeepsEndpointsFromUsTheApiServerAndOtherNamespaces) {
   EXPECT_THAT(Judged(guard, "10.1.0.2", 8000), HasSubstr("belongs to another namespace"));
   EXPECT_THAT(Judged(guard, "10.1.0.3", 8000), HasSubstr("belongs to another namespace"));
   EXPECT_EQ(Judged(guard, "93.184.216.34", 443), "");
+}
+
+TEST(EndpointGuard, UntilAllIsKnownOnceOnlyTheOperatorsWordCounts) {
+  constexpr char kUnknown[] =
+      "cannot be judged: this scaler's own addresses or those of the API "
+      "server are not known yet";
+  Network network;
+  network.SetApi("");
+  network.SetInterface("");
+  GuardSources sources = network.Sources();
+  sources.allowed = endpoint::ParseAllowed({"10.9.0.0/16"}).value();
+  EndpointGuard guard(std::move(sources));
+  EXPECT_THAT(Judged(guard, "10.1.0.1", 8000), HasSubstr(kUnknown));
+  EXPECT_EQ(Judged(guard, "10.9.0.1", 8000), "");
+  EXPECT_FALSE(guard.Refresh().ok());
+  network.SetApi("10.9.0.1");
+  EXPECT_FALSE(guard.Refresh().ok());
+  EXPECT_THAT(Judged(guard, "10.1.0.1", 8000), HasSubstr(kUnknown));
+  network.SetInterface("10.0.0.5");
+  EXPECT_TRUE(guard.Refresh().ok());
+  EXPECT_EQ(Judged(guard, "10.1.0.1", 8000), "");
 }
 
 TEST(EndpointGuard, TheOperatorsWordCountsFirst) {
@@ -146,12 +166,27 @@ TEST(EndpointGuard, WhatWasKnownStaysWhereItCannotBeFoundOut) {
   EXPECT_THAT(Judged(guard, "10.0.0.6", 6000), HasSubstr("own"));
 }
 
+TEST(EndpointGuard, TriesAgainSoonerWhatItCouldNotFindOut) {
+  Network network;
+  network.SetApi("");
+  EndpointGuard guard(network.Sources());
+  base::SteadyTime now{1h};
+  const auto closed = guard.Get();
+  guard.RefreshIfDue(now);
+  while (guard.Get() == closed) std::this_thread::yield();
+  network.SetApi("10.9.0.2");
+  const auto failed = guard.Get();
+  while (guard.Get() == failed) guard.RefreshIfDue(now + EndpointGuard::kRetryEvery);
+  EXPECT_EQ(Judged(guard, "10.1.0.1", 8000), "");
+}
+
 TEST(EndpointGuard, FollowsWhatChangesWhenItIsDue) {
   Network network;
   EndpointGuard guard(network.Sources());
   base::SteadyTime now{1h};
+  const auto closed = guard.Get();
   guard.RefreshIfDue(now);
-  while (guard.Get() == nullptr) std::this_thread::yield();
+  while (guard.Get() == closed) std::this_thread::yield();
   network.SetApi("10.9.0.2");
   const auto before = guard.Get();
   guard.RefreshIfDue(now + EndpointGuard::kRefreshEvery - 1ms);

@@ -115,7 +115,8 @@ std::string AddressGuard::WhyRefused(const IpAddress& address, uint16_t port,
   }
   if (!rules_.owner_namespace) return "";
   const auto owner = rules_.owner_namespace(address);
-  if (!owner || *owner == object_namespace) return "";
+  if (!owner.ok()) return "cannot be judged: " + std::string(owner.status().message());
+  if (!*owner || **owner == object_namespace) return "";
   return "belongs to another namespace than the object's";
 }
 

@@ -27,14 +27,17 @@ struct DeniedAddress {
   std::string what;
 };
 
+/// The namespace of the Service or pod that has an address; nothing where none has it. An error
+/// where that is not known, in words for tenants: the address is refused. Called by Judge, on its
+/// thread. Null: no address is anybody's.
+using OwnerNamespace = std::function<absl::StatusOr<std::optional<std::string>>(const IpAddress&)>;
+
 struct GuardRules {
   /// What the operator allows, whatever else would refuse it. An address that embeds IPv4 addresses
   /// is judged as these.
   std::vector<Cidr> allowed;
   std::vector<DeniedAddress> denied;
-  /// The namespace of the Service or pod that has an address; nothing where none has it. Called by
-  /// Judge, on its thread. Null: no address is anybody's.
-  std::function<std::optional<std::string>(const IpAddress&)> owner_namespace;
+  OwnerNamespace owner_namespace;
 };
 
 /// Blocks as the operator gives them (--engine-endpoint-allow). INVALID_ARGUMENT with all that is

@@ -211,6 +211,17 @@ TEST(AddressGuardTest, RefusesWhatIsAnotherNamespaces) {
   EXPECT_THAT(Judged(guard, "10.0.0.1", kPort, ""), HasSubstr("another namespace"));
 }
 
+TEST(AddressGuardTest, WhereAnOwnerIsNotKnownOnlyTheOperatorsWordCounts) {
+  GuardRules rules;
+  rules.owner_namespace = [](const IpAddress&) { return absl::UnavailableError("not listed yet"); };
+  rules.allowed = ParseAllowed({"10.0.0.4"}).value();
+  const AddressGuard guard(std::move(rules));
+  EXPECT_EQ(Judged(guard, "10.0.0.4"), "ok");
+  EXPECT_EQ(Judged(guard, "10.0.0.1"),
+            "10.0.0.1 cannot be judged: not listed yet; --engine-endpoint-allow can allow it");
+  EXPECT_THAT(Judged(guard, "127.0.0.1"), HasSubstr("is a loopback address"));
+}
+
 TEST(ParseAllowedTest, TellsAllThatIsWrong) {
   EXPECT_EQ(ParseAllowed({})->size(), 0U);
   EXPECT_EQ(ParseAllowed({"127.0.0.0/8", "::1"})->size(), 2U);
