@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/interest.h"
+#include "base/log.h"
 #include "fleet/view.h"
 #include "scaler/decision_proto.h"
 #include "scaler/workload_answers.h"
@@ -14,6 +15,16 @@ namespace {
 constexpr auto kLeastRefreshInterval = std::chrono::milliseconds(100);
 /// Thousands of agents report at times of their own; streams are looked at no more often than this.
 constexpr auto kLeastStreamInterval = std::chrono::milliseconds(50);
+
+absl::StatusOr<std::unique_ptr<EndpointSide>> MakeEndpoints(const Options& options,
+                                                            const base::Clock& clock,
+                                                            const KubernetesSide& kubernetes) {
+  const kube::Store& store = kubernetes.store();
+  return EndpointSide::Make(options, clock,
+                            {kubernetes.server(), [&store](const endpoint::IpAddress& address) {
+                               return store.NamespaceOfAddress(address.Text());
+                             }});
+}
 
 }  // namespace
 
@@ -26,7 +37,10 @@ absl::Status AnsweringSide::PrepareKubernetes() {
       options_, clock_,
       {[this] { OnObjects(); }, [this](const kube::PodPtr& pod) { unlisted_pods_->OnPod(pod); }});
   if (!kubernetes.ok()) return kubernetes.status();
+  auto endpoints = MakeEndpoints(options_, clock_, **kubernetes);
+  if (!endpoints.ok()) return endpoints.status();
   kubernetes_ = *std::move(kubernetes);
+  endpoints_ = *std::move(endpoints);
   unlisted_pods_ = std::make_unique<fleet::UnlistedPods>(fleet_, kubernetes_->store(),
                                                          neighbours_.list_pods, clock_);
   const auto problem = [this](model::ObjectKind kind, const std::string& object_namespace) {
@@ -34,7 +48,11 @@ absl::Status AnsweringSide::PrepareKubernetes() {
   };
   triggers_ = std::make_unique<scaler::TriggerWatch>(
       scaler::TriggerWatch::Sources{kubernetes_->store(), problem, fleet_,
-                                    neighbours_.gathers_nodes, neighbours_.on_scrapes},
+                                    neighbours_.gathers_nodes, neighbours_.on_scrapes,
+                                    [this](const auto& targets) { endpoints_->SetTargets(targets); },
+                                    [this](const auto& endpoint, const auto& query) {
+                                      return endpoints_->Latest(endpoint, query);
+                                    }},
       options_.unknown_metadata, clock_);
   debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);
   answers_ = std::make_unique<scaler::WorkloadAnswers>(
@@ -48,6 +66,9 @@ absl::Status AnsweringSide::Prepare() {
   if (KubernetesSide::IsConfigured(options_)) {
     if (absl::Status status = PrepareKubernetes(); !status.ok()) return status;
   } else {
+    if (!options_.named_endpoints.empty()) {
+      base::LogWarn("--named-endpoints is not used without Kubernetes");
+    }
     answers_ =
         std::make_unique<scaler::NodeAnswers>(neighbours_.nodes, neighbours_.gathers_nodes, clock_);
   }
@@ -63,10 +84,12 @@ absl::Status AnsweringSide::Prepare() {
   return absl::OkStatus();
 }
 
-void AnsweringSide::Start() {
+void AnsweringSide::Start(std::vector<uint16_t> other_ports) {
   service_->streams().Start();
   service_->waiting().Start();
   if (kubernetes_ == nullptr) return;
+  other_ports.push_back(static_cast<uint16_t>(port()));
+  endpoints_->Start(std::move(other_ports));
   unlisted_pods_->Start();
   triggers_->Start();
   kubernetes_->Start();
@@ -78,6 +101,7 @@ void AnsweringSide::Stop(base::Duration patience) {
   kubernetes_->Stop();
   unlisted_pods_->Stop();
   triggers_->Stop();
+  endpoints_->Stop();
 }
 
 void AnsweringSide::Refresh() {
@@ -112,6 +136,7 @@ std::vector<base::ThreadHealth> AnsweringSide::Health() const {
   if (kubernetes_ != nullptr) {
     threads.push_back(unlisted_pods_->Health());
     threads.push_back(triggers_->Health());
+    for (base::ThreadHealth& health : endpoints_->Health()) threads.push_back(std::move(health));
     for (base::ThreadHealth& health : kubernetes_->Health()) threads.push_back(std::move(health));
   }
   return threads;
@@ -138,6 +163,11 @@ std::optional<http::KubernetesMetrics> AnsweringSide::Metrics() const {
   }
   metrics.triggers = TriggerMetrics();
   return metrics;
+}
+
+std::optional<http::EndpointMetrics> AnsweringSide::EndpointMetrics() const {
+  if (endpoints_ == nullptr) return std::nullopt;
+  return endpoints_->Metrics();
 }
 
 std::vector<http::TriggerMetrics> AnsweringSide::TriggerMetrics() const {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "app/endpoint_side.h"
 #include "app/kubernetes_side.h"
 #include "app/options.h"
 #include "base/clock.h"
@@ -52,7 +53,8 @@ class AnsweringSide {
 
   /// Opens KEDA's port.
   absl::Status Prepare();
-  void Start();
+  /// \p other_ports: on which this process listens besides KEDA's.
+  void Start(std::vector<uint16_t> other_ports);
   void Stop(base::Duration patience);
 
   // Any thread, after Prepare.
@@ -73,6 +75,8 @@ class AnsweringSide {
   const telemetry::ScalerCounters& counters() const { return counters_; }
   /// What /metrics shows of Kubernetes; nothing where there is none.
   std::optional<http::KubernetesMetrics> Metrics() const;
+  /// What /metrics shows of endpoints; nothing where none can be asked.
+  std::optional<http::EndpointMetrics> EndpointMetrics() const;
   http::DebugInput Debug() const;
   /// What was decided for each trigger, as JSON.
   std::string DecisionsJson() const;
@@ -91,8 +95,9 @@ class AnsweringSide {
   telemetry::ScalerCounters counters_;
   /// Steady time, in the clock's ticks.
   std::atomic<int64_t> last_refresh_{0};
-  /// Null without Kubernetes, as the next three.
+  /// Null without Kubernetes, as the next four.
   std::unique_ptr<KubernetesSide> kubernetes_;
+  std::unique_ptr<EndpointSide> endpoints_;
   std::unique_ptr<fleet::UnlistedPods> unlisted_pods_;
   std::unique_ptr<scaler::TriggerWatch> triggers_;
   std::unique_ptr<scaler::DebugService> debug_service_;

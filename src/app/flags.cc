@@ -184,10 +184,15 @@ const std::vector<FlagRow>& FlagRows() {
        ReadText(&Options::node_name)},
       {"pod-resources-socket", kNodes, "/var/lib/kubelet/pod-resources/kubelet.sock",
        "The kubelet's PodResources socket", ReadText(&Options::pod_resources_socket)},
-      {"engine-endpoint-allow", kNodes, "",
-       "IP addresses and blocks where engines may be asked though nothing there should be a pod: "
-       "loopback, link-local and the like",
+      {"engine-endpoint-allow", kAll, "",
+       "IP addresses and blocks where engines and endpoints may be asked whatever else would "
+       "refuse "
+       "it: loopback, link-local and the like; of a hub also itself, the API server and other "
+       "namespaces",
        ReadBlocks(&Options::engine_endpoint_allow)},
+      {"named-endpoints", kAnswering, "",
+       "YAML file of endpoints that triggers choose by name, with what is sent to each",
+       ReadText(&Options::named_endpoints)},
       {"insecure-agents", kFleet, "false",
        "Agents and hubs talk in plaintext, and hubs believe whoever connects",
        ReadSwitch(&Options::insecure_agents), true},

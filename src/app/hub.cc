@@ -101,6 +101,7 @@ Pages::Content Hub::Content() const {
     http::MetricsInput input{clock_.Now()};
     input.receiver = Metrics();
     input.kubernetes = answering_.Metrics();
+    input.endpoints = answering_.EndpointMetrics();
     input.scaler = &answering_.counters();
     return http::MetricsPage(input);
   };
@@ -125,7 +126,9 @@ absl::Status Hub::Start() {
   if (!agent_server.ok()) return agent_server.status();
   agent_server_ = *std::move(agent_server);
   if (absl::Status status = pages_.Start(options_, Content()); !status.ok()) return status;
-  answering_.Start();
+  std::vector<uint16_t> other_ports = pages_.ports();
+  other_ports.push_back(static_cast<uint16_t>(agent_server_->port()));
+  answering_.Start(std::move(other_ports));
   watcher_.Start();
   if (!answering_.has_kubernetes()) {
     base::LogWarn("no Kubernetes is configured: what is answered is a node's, not a workload's");

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "app/unix_time.h"
 #include "attribution/attribution.h"
 #include "base/log.h"
 #include "decision/node_decision.h"
@@ -14,12 +15,6 @@ namespace {
 constexpr auto kDriverPatience = std::chrono::seconds(1);
 /// The pulse of the thread that makes reports, where nothing wakes it.
 constexpr auto kLongestWait = std::chrono::seconds(1);
-
-int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 

@@ -50,8 +50,10 @@ struct Options {
   std::string node_name;
   std::string pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock";
   bool insecure_agents = false;
-  /// Engines may be asked there though they are no place of pods.
+  /// Engines and endpoints may be asked there whatever else would refuse it.
   std::vector<endpoint::Cidr> engine_endpoint_allow;
+  /// A file; empty for none.
+  std::string named_endpoints;
   std::string gpu_backend = "auto";
   std::string nvml_library;
   std::string simulated_gpus;

@@ -82,6 +82,18 @@ TEST(Options, DefaultsAreThoseOfTheTable) {
   EXPECT_EQ(a.gpu_backend, "auto");
 }
 
+TEST(Options, EveryRoleIsToldWhereItMayAskAndWhoAnswersWhatIsNamed) {
+  for (const Role role : kRoles) {
+    std::vector<const char*> arguments = Needed(role);
+    arguments.push_back("--engine-endpoint-allow=127.0.0.0/8,fd00::1");
+    const ParsedOptions parsed = ParseAs(role, arguments);
+    ASSERT_EQ(parsed.exit_status, std::nullopt) << parsed.message;
+    ASSERT_EQ(parsed.options.engine_endpoint_allow.size(), 2u) << RoleName(role);
+    EXPECT_EQ(parsed.options.engine_endpoint_allow[1].Text(), "fd00::1/128");
+  }
+  EXPECT_EQ(Parse({"--named-endpoints=a.yaml"}).options.named_endpoints, "a.yaml");
+}
+
 TEST(Options, ReadsFlags) {
   const Options options =
       Parse({"--port=7000", "--metrics-port", "0", "--probe-port=auto", "--gpu-backend=simulated",
@@ -102,9 +114,9 @@ TEST(Options, ReadsFlags) {
 TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
   EXPECT_EQ(Parse({}, {{"KGS_PORT", "7000"}}).options.port, 7000);
   EXPECT_EQ(Parse({"--port", "7001"}, {{"KGS_PORT", "7000"}}).options.port, 7001);
-  const std::set<std::string> any_text = {"--bind-address",   "--nvml-library",
-                                          "--simulated-gpus", "--kubeconfig",
-                                          "--node-name",      "--pod-resources-socket"};
+  const std::set<std::string> any_text = {
+      "--bind-address", "--nvml-library",         "--simulated-gpus", "--kubeconfig",
+      "--node-name",    "--pod-resources-socket", "--named-endpoints"};
   for (const Role role : kRoles) {
     for (const FlagInfo& flag : FlagsOf(role)) {
       if (any_text.count(flag.name) == 1) continue;

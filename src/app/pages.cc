@@ -37,6 +37,14 @@ void Pages::Stop() {
   debug_.reset();
 }
 
+std::vector<uint16_t> Pages::ports() const {
+  std::vector<uint16_t> ports;
+  for (const http::Server* server : {metrics_.get(), probes_.get(), debug_.get()}) {
+    if (server != nullptr) ports.push_back(static_cast<uint16_t>(server->port()));
+  }
+  return ports;
+}
+
 std::string Pages::PortText(const http::Server* server) {
   return server == nullptr ? "disabled" : std::to_string(server->port());
 }

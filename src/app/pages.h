@@ -5,9 +5,11 @@
 
 #include <absl/status/status.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/options.h"
 #include "http/page.h"
@@ -29,6 +31,8 @@ class Pages {
   absl::Status Start(const Options& options, Content content);
   void Stop();
 
+  /// Of those that are not disabled.
+  std::vector<uint16_t> ports() const;
   /// "9090", or "disabled".
   std::string metrics_port() const { return PortText(metrics_.get()); }
   std::string probe_port() const { return PortText(probes_.get()); }

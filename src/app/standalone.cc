@@ -100,6 +100,7 @@ Pages::Content Standalone::Content() const {
     http::MetricsInput input{clock_.Now()};
     input.node = node_.Metrics();
     input.kubernetes = answering_.Metrics();
+    input.endpoints = answering_.EndpointMetrics();
     input.scaler = &answering_.counters();
     return http::MetricsPage(input);
   };
@@ -124,7 +125,7 @@ absl::Status Standalone::Start() {
   if (absl::Status status = answering_.Prepare(); !status.ok()) return status;
   if (absl::Status status = pages_.Start(options_, Content()); !status.ok()) return status;
   stream_ = fleet_.Connect(options_.node_name, std::string(base::Version()));
-  answering_.Start();
+  answering_.Start(pages_.ports());
   // Last, since its snapshots reach all the others.
   node_.Start();
   base::LogInfo("serving", {{"version", std::string(base::Version())},

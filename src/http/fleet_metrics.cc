@@ -126,6 +126,30 @@ void AddKubernetes(const KubernetesMetrics& kubernetes, base::SteadyTime now, Pa
   });
 }
 
+void AddEndpoints(const EndpointMetrics& endpoints, PageBuilder& page) {
+  const telemetry::EndpointCounters& counters = *endpoints.counters;
+  page.Family("endpoint_targets", Type::Gauge,
+              "Endpoints that are asked since triggers name them.");
+  page.Gauge({}, Count(endpoints.targets));
+  page.Family("endpoint_scrapes_total", Type::Counter,
+              "Pages asked for of endpoints, one for each address behind one.");
+  page.Counter({}, counters.pages.scrapes);
+  page.Family("endpoint_scrape_failures_total", Type::Counter,
+              "Pages of endpoints that could not be had or read.");
+  page.Counter({}, counters.pages.failures);
+  page.Family(
+      "endpoint_scrape_duration_seconds", Type::Histogram,
+      "From asking an address of an endpoint for its page to having read it, or giving up.");
+  page.Histogram(counters.pages.duration);
+  page.Family("endpoint_lookups_total", Type::Counter,
+              "Questions for the addresses of an endpoint.");
+  page.Counter({}, counters.lookups);
+  page.Family("endpoint_lookup_failures_total", Type::Counter,
+              "Questions for the addresses of an endpoint without an answer, or with an address "
+              "that may not be asked.");
+  page.Counter({}, counters.lookup_failures);
+}
+
 void AddTriggers(const std::vector<TriggerMetrics>& triggers, PageBuilder& page) {
   const auto labels = [](const TriggerMetrics& trigger) {
     return PageBuilder::Labels{{"kind", trigger.kind},

@@ -12,6 +12,7 @@ void AddScrapes(const ScrapeMetrics& scrapes, PageBuilder& page);
 void AddPublisher(const PublisherMetrics& publisher, PageBuilder& page);
 void AddReceiver(const ReceiverMetrics& receiver, PageBuilder& page);
 void AddKubernetes(const KubernetesMetrics& kubernetes, base::SteadyTime now, PageBuilder& page);
+void AddEndpoints(const EndpointMetrics& endpoints, PageBuilder& page);
 void AddTriggers(const std::vector<TriggerMetrics>& triggers, PageBuilder& page);
 
 }  // namespace kgs::http

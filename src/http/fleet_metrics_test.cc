@@ -60,5 +60,24 @@ TEST(TriggerMetricsTest, AnInactiveTriggerIsZeroAndNotAbsent) {
   EXPECT_THAT(page, ::testing::ContainsRegex("workload_value\\{[^}]*\\} 0\n"));
 }
 
+TEST(EndpointMetricsTest, EachCounterHasItsOwnSeries) {
+  telemetry::EndpointCounters counters;
+  counters.pages.scrapes.Add(5);
+  counters.pages.failures.Add(2);
+  for (const double seconds : {0.003, 0.3}) counters.pages.duration.Observe(seconds);
+  counters.lookups.Add(4);
+  counters.lookup_failures.Add(1);
+  PageBuilder builder;
+  AddEndpoints({3, &counters}, builder);
+  const std::string page = "\n" + builder.Build().body;
+  for (const char* line :
+       {"endpoint_targets 3\n", "endpoint_scrapes_total 5\n", "endpoint_scrape_failures_total 2\n",
+        "endpoint_scrape_duration_seconds_count 2\n",
+        "endpoint_scrape_duration_seconds_bucket{le=\"0.005\"} 1\n", "endpoint_lookups_total 4\n",
+        "endpoint_lookup_failures_total 1\n"}) {
+    EXPECT_THAT(page, HasSubstr(std::string("\nkeda_gpu_scaler_") + line));
+  }
+}
+
 }  // namespace
 }  // namespace kgs::http

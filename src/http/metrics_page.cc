@@ -156,6 +156,7 @@ Page MetricsPage(const MetricsInput& input) {
     AddKubernetes(*input.kubernetes, input.now, page);
     AddTriggers(input.kubernetes->triggers, page);
   }
+  if (input.endpoints) AddEndpoints(*input.endpoints, page);
   if (input.scaler != nullptr) AddScaler(*input.scaler, page);
   return page.Build();
 }

@@ -37,6 +37,13 @@ struct ScrapeMetrics {
   const telemetry::ScrapeCounters* counters = nullptr;
 };
 
+/// What is asked of endpoints that triggers name.
+struct EndpointMetrics {
+  /// Endpoints that are asked, however many addresses are behind each.
+  size_t targets = 0;
+  const telemetry::EndpointCounters* counters = nullptr;
+};
+
 /// Of a process that reads GPUs.
 struct NodeMetrics {
   /// Null before the first sample.
@@ -106,6 +113,7 @@ struct MetricsInput {
   std::optional<PublisherMetrics> publisher = std::nullopt;
   std::optional<ReceiverMetrics> receiver = std::nullopt;
   std::optional<KubernetesMetrics> kubernetes = std::nullopt;
+  std::optional<EndpointMetrics> endpoints = std::nullopt;
   const telemetry::ScalerCounters* scaler = nullptr;
 };
 

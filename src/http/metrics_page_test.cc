@@ -265,6 +265,7 @@ class FleetMetricsTest : public MetricsPageTest {
     input.publisher = PublisherMetrics{2, 1, &publisher_counters_};
     input.receiver = ReceiverMetrics{3, report_ages_, &receiver_counters_};
     input.kubernetes = kubernetes_;
+    input.endpoints = EndpointMetrics{7, &endpoint_counters_};
     input.scaler = &scaler_;
     return MetricsPage(input).body;
   }
@@ -276,6 +277,7 @@ class FleetMetricsTest : public MetricsPageTest {
   telemetry::ReceiverCounters receiver_counters_;
   std::vector<double> report_ages_ = {0.5, 1.25, 0.75};
   KubernetesMetrics kubernetes_;
+  telemetry::EndpointCounters endpoint_counters_;
 };
 
 TEST_F(FleetMetricsTest, TheDocumentListsEveryFamilyAndNoOther) {
