@@ -47,12 +47,12 @@ absl::Status AnsweringSide::PrepareKubernetes() {
     return kubernetes_->cluster().ProblemOf(kind, object_namespace);
   };
   triggers_ = std::make_unique<scaler::TriggerWatch>(
-      scaler::TriggerWatch::Sources{kubernetes_->store(), problem, fleet_,
-                                    neighbours_.gathers_nodes, neighbours_.on_scrapes,
-                                    [this](const auto& targets) { endpoints_->SetTargets(targets); },
-                                    [this](const auto& endpoint, const auto& query) {
-                                      return endpoints_->Latest(endpoint, query);
-                                    }},
+      scaler::TriggerWatch::Sources{
+          kubernetes_->store(), problem, fleet_, neighbours_.gathers_nodes, neighbours_.on_scrapes,
+          [this](const auto& targets) { endpoints_->SetTargets(targets); },
+          [this](const auto& endpoint, const auto& query) {
+            return endpoints_->Latest(endpoint, query);
+          }},
       options_.unknown_metadata, clock_);
   debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);
   answers_ = std::make_unique<scaler::WorkloadAnswers>(
