@@ -111,7 +111,7 @@ TEST_F(EndpointSideTest, AsksANamedEndpointWithItsCredential) {
   side_->Start({});
   const EngineReading reading =
       Await(Target(url + "/metrics", "epp"),
-            [](const EngineReading& reading) { return reading.has_value(); });
+            [](const EngineReading& latest) { return latest.has_value(); });
   EXPECT_EQ(reading.value(), 7);
   const http::EndpointMetrics metrics = side_->Metrics();
   EXPECT_EQ(metrics.targets, 1u);
