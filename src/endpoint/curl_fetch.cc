@@ -266,10 +266,8 @@ void CurlFetch::FailByConsumer(const absl::Status& status) {
 
 void CurlFetch::Fail(FetchFailure failure, absl::StatusCode code, const std::string& what) {
   if (failed()) return;
-  const Url& url = request_.url;
-  const std::string at = url.address ? "" : " at " + request_.address.Text();
   result_.failure = failure;
-  result_.status = absl::Status(code, url.Shown() + at + ": " + what);
+  result_.status = absl::Status(code, request_.url.ShownAt(request_.address) + ": " + what);
 }
 
 void CurlFetch::EndByTimeout() {

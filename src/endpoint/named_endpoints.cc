@@ -36,6 +36,8 @@ absl::StatusOr<std::string> ReadSecret(const NamedEndpoint& endpoint) {
   return secret;
 }
 
+}  // namespace
+
 absl::StatusOr<Credential> ReadCredential(const NamedEndpoint& endpoint) {
   Credential credential;
   if (!endpoint.header_name.empty()) {
@@ -53,8 +55,6 @@ absl::StatusOr<Credential> ReadCredential(const NamedEndpoint& endpoint) {
   }
   return credential;
 }
-
-}  // namespace
 
 absl::StatusOr<NamedEndpoints> NamedEndpoints::Parse(const std::string& yaml,
                                                      const std::string& file) {

@@ -47,6 +47,10 @@ struct Credential {
   std::string ca_pem;
 };
 
+/// What the files of \p endpoint hold now. FAILED_PRECONDITION names the file that cannot be used
+/// and shows nothing of it.
+absl::StatusOr<Credential> ReadCredential(const NamedEndpoint& endpoint);
+
 /// Immutable; any thread.
 class NamedEndpoints {
  public:

@@ -33,6 +33,11 @@ struct Url {
   std::string Text() const { return Origin() + path_and_query; }
   /// For messages: without the query.
   std::string Shown() const;
+  /// As well, one address behind it: "http://gateway:9090/metrics at 10.0.0.7". Of a URL that has
+  /// the address itself, the URL.
+  std::string ShownAt(const IpAddress& at) const {
+    return address ? Shown() : Shown() + " at " + at.Text();
+  }
 
   bool operator==(const Url&) const = default;
 };

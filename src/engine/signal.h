@@ -5,6 +5,7 @@
 // these.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -86,5 +87,11 @@ struct Signal {
 
   bool operator==(const Signal&) const = default;
 };
+
+/// Whether it is compared with an earlier reading, so that one alone has no value.
+inline bool Grows(const Signal& signal) {
+  return std::any_of(signal.terms.begin(), signal.terms.end(),
+                     [](const Term& term) { return term.kind != SeriesKind::kGauge; });
+}
 
 }  // namespace kgs::engine

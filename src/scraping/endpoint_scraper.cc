@@ -33,10 +33,6 @@ Duration OffsetOf(const EndpointKey& key, Duration interval) {
   return within * static_cast<Duration::rep>(step) / static_cast<Duration::rep>(kSteps);
 }
 
-std::string WhereOf(const endpoint::Url& url, const IpAddress& address) {
-  return url.address ? url.Shown() : url.Shown() + " at " + address.Text();
-}
-
 std::string WordsOf(const absl::Status& status) { return std::string(status.message()); }
 
 }  // namespace
@@ -254,7 +250,7 @@ EngineReading EndpointScraper::Combine(Endpoint& endpoint, const Round& round, s
   const engine::Wanted& wanted = round.plan.query->wanted()[place];
   std::vector<AddressReading> all;
   for (const auto& [address, page] : round.pages) {
-    AddressReading one{WhereOf(round.plan.url, address), {}};
+    AddressReading one{round.plan.url.ShownAt(address), {}};
     if ((*page).ok()) {
       QueryHistory& history = endpoint.histories[address].try_emplace(key, wanted).first->second;
       one.reading = history.Add(Alone(**page, place), 3 * round.plan.interval);

@@ -13,12 +13,6 @@ using engine::PageReading;
 using model::EngineGap;
 using model::EngineReading;
 
-bool Grows(const engine::Signal& signal) {
-  return std::any_of(signal.terms.begin(), signal.terms.end(), [](const engine::Term& term) {
-    return term.kind != engine::SeriesKind::kGauge;
-  });
-}
-
 bool IsNoValueYet(const EngineReading& reading) {
   return !reading.has_value() && reading.gap() == EngineGap::kNoValueYet;
 }
@@ -37,7 +31,7 @@ PageReading Alone(const PageReading& page, size_t place) {
 }
 
 QueryHistory::QueryHistory(const engine::Wanted& wanted)
-    : query_(std::vector<engine::Wanted>{wanted}), grows_(Grows(wanted.signal)) {}
+    : query_(std::vector<engine::Wanted>{wanted}), grows_(engine::Grows(wanted.signal)) {}
 
 EngineReading QueryHistory::Against(const PageReading* before, const PageReading& now) const {
   return engine::EngineValues(query_, before, now).front();
