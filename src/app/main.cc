@@ -45,6 +45,8 @@ int RunRole(const Options& options) {
 }  // namespace
 
 int Main(int argc, char** argv) {
+  // A peer that went away is an error of one write, not of the process.
+  signal(SIGPIPE, SIG_IGN);
   if (argc > 1 && std::string_view(argv[1]) == "ask") {
     return cli::Ask(std::vector<std::string>(argv + 2, argv + argc));
   }
@@ -63,8 +65,6 @@ int Main(int argc, char** argv) {
     return *parsed.exit_status;
   }
   StopRequest::BlockSignals();
-  // A client that went away is an error of one write, not of the process.
-  signal(SIGPIPE, SIG_IGN);
   base::ConfigureLog(parsed.options.log_level, parsed.options.log_format);
   return RunRole(parsed.options);
 }

@@ -162,7 +162,7 @@ ParsedOptions ParseOptions(Role role, int argc, const char* const* argv,
   cli.footer(
       "Roles: keda-gpu-scaler (standalone), keda-gpu-scaler agent, keda-gpu-scaler hub.\n"
       "Other commands: keda-gpu-scaler ask [HOST:PORT] [KEY=VALUE ...], see ask --help;\n"
-      "keda-gpu-scaler engine FILE, see engine --help.");
+      "keda-gpu-scaler engine URL|FILE, see engine --help.");
   cli.allow_extras();
   cli.set_version_flag("--version", "keda-gpu-scaler " + std::string(base::Version()));
   std::map<std::string, std::string> given;

@@ -1,77 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/engine.h"
 
+#include <absl/status/status.h>
+
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <optional>
-#include <string_view>
+#include <thread>
+#include <utility>
 
 #include "base/strings.h"
+#include "cli/engine_arguments.h"
 #include "cli/engine_page.h"
-#include "engine/dialects.h"
+#include "cli/engine_text.h"
+#include "cli/engine_url.h"
+#include "endpoint/curl_fetcher.h"
+#include "endpoint/named_endpoints.h"
+#include "endpoint/resolver.h"
 #include "engine/exposition_reader.h"
 
 namespace kgs::cli {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: keda-gpu-scaler engine FILE [--engine NAME] [--format text|json]\n"
-    "Prints what the saved metrics page of an inference engine is read as: the engine, each "
-    "metric\n"
-    "with its value and the series it came from, and what is missing. FILE is - for standard "
-    "input.\n"
-    "Rates, means and percentiles want two pages and have no value here.\n"
-    "Example:\n"
+    "usage: keda-gpu-scaler engine URL|FILE [--engine NAME] [--format text|json]\n"
+    "                              [--interval 1s] [--timeout 2s] [--ca-file FILE]\n"
+    "                              [--bearer-token-file FILE]\n"
+    "Prints what the metrics page of an inference engine is read as: the engine, each metric with\n"
+    "its value and the series it came from, and what is missing. FILE is a saved page, - for\n"
+    "standard input.\n"
+    "A URL is asked at every address of its name, and each is shown. Rates, means and percentiles\n"
+    "compare two pages, --interval apart; with --interval 0s, or a FILE, there is one, and they\n"
+    "have no value. --timeout is for each page. --ca-file has the authorities of https instead of\n"
+    "the system's. --bearer-token-file has a token to send.\n"
+    "Examples:\n"
+    "  keda-gpu-scaler engine http://localhost:8000/metrics\n"
     "  curl -s http://localhost:8000/metrics | keda-gpu-scaler engine -\n";
 
-struct Arguments {
-  std::string file;
-  const engine::Dialect* dialect = nullptr;
-  bool json = false;
-};
-
-std::string EngineNames() {
-  std::string names;
-  for (const engine::Dialect* dialect : engine::Dialects()) {
-    names += (names.empty() ? "" : ", ") + dialect->name;
-  }
-  return names;
+void Complain(const std::string& message) {
+  std::fprintf(stderr, "keda-gpu-scaler: %s\n", message.c_str());
 }
+void Complain(const absl::Status& status) { Complain(std::string(status.message())); }
 
-/// Takes the value of \p flag, as --flag VALUE or --flag=VALUE; nothing where this is another
-/// argument.
-std::optional<std::string> TakeValue(const std::vector<std::string>& arguments, size_t& i,
-                                     const std::string& flag) {
-  if (arguments[i] == flag && i + 1 < arguments.size()) return arguments[++i];
-  if (arguments[i].starts_with(flag + "=")) return arguments[i].substr(flag.size() + 1);
-  return std::nullopt;
-}
-
-/// Empty, or what is wrong.
-std::string Parse(const std::vector<std::string>& arguments, Arguments& parsed) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    if (const auto name = TakeValue(arguments, i, "--engine")) {
-      parsed.dialect = engine::FindDialect(*name);
-      if (parsed.dialect == nullptr) {
-        return "--engine " + base::QuoteForMessage(*name) + ": must be one of " + EngineNames();
-      }
-    } else if (const auto format = TakeValue(arguments, i, "--format")) {
-      if (*format != "json" && *format != "text") {
-        return "--format " + base::QuoteForMessage(*format) + ": must be text or json";
-      }
-      parsed.json = *format == "json";
-    } else if (argument.starts_with("http://") || argument.starts_with("https://")) {
-      return base::QuoteForMessage(argument) + ": must be a file; curl -s URL > FILE saves a page";
-    } else if (parsed.file.empty() && !argument.empty() &&
-               (argument == "-" || argument.front() != '-')) {
-      parsed.file = argument;
-    } else {
-      return base::QuoteForMessage(argument) + ": neither FILE nor a flag with its value";
-    }
-  }
-  return parsed.file.empty() ? "FILE must be given" : "";
+void Show(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
 }
 
 /// One byte more than a page may have is enough to refuse it.
@@ -90,6 +65,72 @@ std::optional<std::string> ReadInput(const std::string& file) {
   return ReadAll(in);
 }
 
+int ShowFile(const EngineArguments& arguments) {
+  const auto text = ReadInput(arguments.file);
+  if (!text) {
+    Complain(base::QuoteForMessage(arguments.file, 256) +
+             " cannot be read; a URL begins with http:// or https://");
+    return 1;
+  }
+  const auto page = ReadEnginePage(*text, arguments.dialect);
+  if (!page.ok()) {
+    Complain(page.status());
+    if (absl::IsNotFound(page.status())) std::fputs(LookedFor(nullptr).c_str(), stderr);
+    return 1;
+  }
+  Show(arguments.json ? EnginePageJson(*page) : EnginePageText(*page));
+  return 0;
+}
+
+int64_t UnixMilliseconds() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+
+absl::StatusOr<EngineUrlPages> Ask(const EngineArguments& arguments) {
+  endpoint::NamedEndpoint files;
+  if (!arguments.bearer_token_file.empty()) files.header_name = "Authorization";
+  files.secret_file = arguments.bearer_token_file;
+  files.is_bearer_token = true;
+  files.ca_file = arguments.ca_file;
+  auto credential = endpoint::ReadCredential(files);
+  if (!credential.ok()) return credential.status();
+  const base::SteadyClock clock;
+  auto fetcher = endpoint::CurlFetcher::Make("engine-pages", clock);
+  if (!fetcher.ok()) return fetcher.status();
+  (*fetcher)->Start();
+  const auto wait = [](base::Duration duration) { std::this_thread::sleep_for(duration); };
+  auto pages = ReadEngineUrl({&endpoint::LookUpByDns, **fetcher, clock, &UnixMilliseconds, wait},
+                             {*arguments.url, arguments.dialect, arguments.interval,
+                              arguments.timeout, *std::move(credential)});
+  (*fetcher)->Stop();
+  return pages;
+}
+
+int ShowUrl(const EngineArguments& arguments) {
+  const auto asked = Ask(arguments);
+  if (!asked.ok()) {
+    Complain(asked.status());
+    return 1;
+  }
+  const std::vector<AddressPage>& pages = asked->pages;
+  Show(arguments.json ? AddressPagesJson(*arguments.url, pages)
+                      : AddressPagesText(*arguments.url, pages));
+  for (const AddressPage& one : asked->passed_over) {
+    Complain(std::string(one.page.status().message()) + "; passed over");
+  }
+  bool failed = false;
+  bool other_page = false;
+  for (const AddressPage& one : pages) {
+    if (one.page.ok()) continue;
+    Complain(one.page.status());
+    failed = true;
+    other_page = other_page || one.IsOtherPage();
+  }
+  if (other_page) std::fputs(LookedFor(arguments.dialect).c_str(), stderr);
+  return failed ? 1 : 0;
+}
+
 }  // namespace
 
 int Engine(const std::vector<std::string>& arguments) {
@@ -98,24 +139,13 @@ int Engine(const std::vector<std::string>& arguments) {
     std::fputs(kUsage, stdout);
     return 0;
   }
-  Arguments parsed;
-  if (const std::string wrong = Parse(arguments, parsed); !wrong.empty()) {
-    std::fprintf(stderr, "keda-gpu-scaler: %s\n%s", wrong.c_str(), kUsage);
+  const auto parsed = ParseEngineArguments(arguments);
+  if (!parsed.ok()) {
+    Complain(parsed.status());
+    std::fputs(kUsage, stderr);
     return 2;
   }
-  const auto text = ReadInput(parsed.file);
-  if (!text) {
-    std::fprintf(stderr, "keda-gpu-scaler: %s cannot be read\n",
-                 base::QuoteForMessage(parsed.file, 256).c_str());
-    return 1;
-  }
-  const auto page = ReadEnginePage(*text, parsed.dialect);
-  if (!page.ok()) {
-    std::fprintf(stderr, "keda-gpu-scaler: %s\n", std::string(page.status().message()).c_str());
-    return 1;
-  }
-  std::fputs((parsed.json ? EnginePageJson(*page) : EnginePageText(*page)).c_str(), stdout);
-  return 0;
+  return parsed->url ? ShowUrl(*parsed) : ShowFile(*parsed);
 }
 
 }  // namespace kgs::cli

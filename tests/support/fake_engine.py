@@ -3,6 +3,7 @@
 
 import http.server
 import pathlib
+import socket
 import threading
 
 PAGES = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "exposition"
@@ -17,6 +18,7 @@ class FakeEngine:
     """Serves `page` under every path. Use as a context manager.
 
     `status` and `content_type` go along; with `hangs` set it takes requests and never answers.
+    `address` may be of IPv6.
     """
 
     def __init__(self, page="", content_type="text/plain; version=0.0.4", address="127.0.0.1",
@@ -41,7 +43,10 @@ class FakeEngine:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer((address, port), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+        self._server = Server((address, port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
 
