@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An engine as its metrics page shows it. Each engine is one file in dialects/, and a row in
-// dialects.cc.
+// An engine, or a gateway before engines, as its metrics page shows it. Each is one file in
+// dialects/, and a row in dialects.cc.
 #pragma once
 
 #include <optional>
@@ -35,6 +35,16 @@ struct Dialect {
   /// Not to be asked more often, since that costs it something.
   base::Duration least_interval = std::chrono::seconds(1);
   std::vector<Signal> signals;
+
+  // Of gateways.
+
+  /// Labels that a query must choose a value of: one page is of many workloads.
+  std::vector<std::string> selected_by = {};
+  /// A page may also be the JSON that queue_counts.h reads.
+  bool queue_counts = false;
+  /// What tells that somebody wants a workload without replicas: gauges, and counters that move
+  /// with each request. It is read by WakeDemand and is no metricType.
+  std::optional<Signal> wake = std::nullopt;
 };
 
 }  // namespace kgs::engine

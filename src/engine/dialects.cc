@@ -14,6 +14,11 @@ std::span<const Dialect* const> Dialects() {
   return kDialects;
 }
 
+std::span<const Dialect* const> Gateways() {
+  static const Dialect* const kGateways[] = {&Epp(), &KedaHttp(), &Envoy()};
+  return kGateways;
+}
+
 const Dialect* FindDialect(std::string_view name) {
   for (const Dialect* dialect : Dialects()) {
     if (dialect->name == name) return dialect;
@@ -22,10 +27,42 @@ const Dialect* FindDialect(std::string_view name) {
 }
 
 DialectSignal FindSignal(std::string_view metric_type) {
-  for (const Dialect* dialect : Dialects()) {
-    for (const Signal& signal : dialect->signals) {
-      if (signal.name == metric_type) return {dialect, &signal};
+  for (const std::span<const Dialect* const> list : {Dialects(), Gateways()}) {
+    for (const Dialect* dialect : list) {
+      for (const Signal& signal : dialect->signals) {
+        if (signal.name == metric_type) return {dialect, &signal};
+      }
     }
+  }
+  return {};
+}
+
+std::vector<const Dialect*> WakeSources() {
+  std::vector<const Dialect*> sources;
+  for (const std::span<const Dialect* const> list : {Gateways(), Dialects()}) {
+    for (const Dialect* dialect : list) {
+      if (dialect->wake) sources.push_back(dialect);
+    }
+  }
+  return sources;
+}
+
+std::string WakeSourceWord(const Dialect& source) {
+  std::string word = source.name;
+  std::replace(word.begin(), word.end(), '_', '-');
+  return word;
+}
+
+const Dialect* FindWakeSource(std::string_view word) {
+  for (const Dialect* source : WakeSources()) {
+    if (WakeSourceWord(*source) == word) return source;
+  }
+  return nullptr;
+}
+
+DialectSignal FindWakeSignal(std::string_view name) {
+  for (const Dialect* source : WakeSources()) {
+    if (source->wake->name == name) return {source, &*source->wake};
   }
   return {};
 }

@@ -26,9 +26,11 @@ constexpr MediaType kMediaTypes[] = {
     {"application/openmetrics-text", Format::kOpenMetrics, kOpenMetricsVersions},
 };
 
+constexpr std::string_view kJson = "application/json";
+
 /// What is known to stand where a metrics page should.
 constexpr std::string_view kOthers[] = {
-    "application/json",
+    kJson,
     "text/html",
     "application/vnd.google.protobuf",
 };
@@ -73,10 +75,10 @@ std::string Version(std::string_view parameters) {
 
 std::span<const Header> ScrapeHeaders() { return kHeaders; }
 
-absl::StatusOr<Format> FormatOfContentType(std::string_view content_type) {
+absl::StatusOr<Format> FormatOfContentType(std::string_view content_type, bool json) {
   std::string_view parameters = content_type;
   const std::string type = LowerCase(TakeUntil(parameters, ';'));
-  if (type.empty()) return Format::kText;
+  if (type.empty() || (json && type == kJson)) return Format::kText;
   for (const MediaType& known : kMediaTypes) {
     if (type != known.name) continue;
     const std::string version = Version(parameters);

@@ -22,9 +22,9 @@ struct Header {
 std::span<const Header> ScrapeHeaders();
 
 /// The format that a response's Content-Type names. Text where there is none or it is empty, and
-/// whatever its charset. INVALID_ARGUMENT for all that is no metrics page (the JSON and the login
-/// pages that stand at such paths), for a version that we do not read, and for protobuf. The
-/// header's text is not in the error.
-absl::StatusOr<Format> FormatOfContentType(std::string_view content_type);
+/// whatever its charset, and where a page may also be \p json that is named so. INVALID_ARGUMENT
+/// for all that is no metrics page (the JSON and the login pages that stand at such paths), for a
+/// version that we do not read, and for protobuf. The header's text is not in the error.
+absl::StatusOr<Format> FormatOfContentType(std::string_view content_type, bool json = false);
 
 }  // namespace kgs::engine

@@ -37,6 +37,16 @@ TEST(ExpositionHttpTest, TheTypesThatEnginesAnswer) {
   }
 }
 
+TEST(ExpositionHttpTest, JsonIsAPageOnlyWhereItMayBeOne) {
+  for (const char* type : {"application/json", "Application/JSON; charset=utf-8"}) {
+    EXPECT_TRUE(FormatOfContentType(type, true).ok()) << type;
+    EXPECT_FALSE(FormatOfContentType(type).ok()) << type;
+  }
+  EXPECT_FALSE(FormatOfContentType("text/html", true).ok());
+  EXPECT_EQ(FormatOfContentType("application/openmetrics-text", true).value(),
+            Format::kOpenMetrics);
+}
+
 TEST(ExpositionHttpTest, OtherPagesAreRefusedWithoutTheirWords) {
   const std::pair<const char*, const char*> kCases[] = {
       {"application/json", "the answer is application/json, not a metrics page"},

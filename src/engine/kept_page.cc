@@ -11,6 +11,14 @@ namespace {
 /// After this a sample is stale to Prometheus.
 constexpr int64_t kOldestMs = int64_t{5} * 60 * 1000;
 
+bool HasLabels(std::span<const Label> labels, const LabelMatches& matches) {
+  return std::all_of(matches.begin(), matches.end(), [&](const auto& match) {
+    return match.second.empty() || std::any_of(labels.begin(), labels.end(), [&](const Label& one) {
+             return one.name == match.first;
+           });
+  });
+}
+
 SortedLabels Sorted(std::span<const Label> labels) {
   SortedLabels sorted;
   sorted.reserve(labels.size());
@@ -42,7 +50,11 @@ KeptPage::KeptPage(const PageQuery& query, std::optional<int64_t> now_unix_ms)
       now_unix_ms_(now_unix_ms),
       families_(query.families().size()),
       places_(query.families().size()),
-      dialect_seen_(query.dialects().size(), false) {}
+      dialect_seen_(query.dialects().size(), false) {
+  for (size_t i = 0; i < families_.size(); ++i) {
+    families_[i].labelled.resize(query.families()[i].kept.size(), false);
+  }
+}
 
 void KeptPage::TakeName(std::string_view name) {
   empty_ = false;
@@ -69,6 +81,9 @@ void KeptPage::OnSample(const Sample& sample) {
   KeptFamily& family = families_[place];
   family.seen = true;
   const std::vector<LabelMatches>& kept = query_.families()[place].kept;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (!family.labelled[i]) family.labelled[i] = HasLabels(sample.labels, kept[i]);
+  }
   const bool wanted = std::any_of(kept.begin(), kept.end(), [&](const LabelMatches& matches) {
     return Meets(sample.labels, matches);
   });

@@ -35,6 +35,9 @@ struct KeptFamily {
   bool stale = false;
   /// There were more than are kept.
   bool cut = false;
+  /// Of each of PageQuery::Family::kept: there is a sample with all of its labels, of whatever
+  /// value.
+  std::vector<bool> labelled;
   std::vector<KeptSample> samples;
 };
 

@@ -16,14 +16,26 @@ std::vector<Wanted> AllSignals(const Dialect& dialect) {
   return wanted;
 }
 
+Wanted Selected(Wanted wanted, const LabelMatches& labels) {
+  for (Term& term : wanted.signal.terms) {
+    for (std::vector<SeriesName>* names : {&term.first_of, &term.while_above_zero}) {
+      for (SeriesName& name : *names) {
+        name.labels.insert(name.labels.end(), labels.begin(), labels.end());
+      }
+    }
+  }
+  return wanted;
+}
+
 PageQuery::PageQuery(std::vector<Wanted> wanted) : wanted_(std::move(wanted)) {
-  for (const auto& [signal, dialect] : wanted_) {
+  for (const auto& [signal, dialect, wake] : wanted_) {
     for (const Term& term : signal.terms) {
       for (const SeriesName& name : term.first_of) {
         const bool histogram = term.kind == SeriesKind::kQuantile;
         AddName(histogram ? BucketName(name.name) : name.name, name.labels);
         if (!name.count.empty()) AddName(name.count, name.labels);
       }
+      for (const SeriesName& name : term.while_above_zero) AddName(name.name, name.labels);
     }
     if (dialect == nullptr) continue;
     if (std::find(dialects_.begin(), dialects_.end(), dialect) != dialects_.end()) continue;
@@ -45,6 +57,11 @@ size_t PageQuery::FamilyNamed(const std::string& name) {
 void PageQuery::AddName(const std::string& name, const LabelMatches& matches) {
   std::vector<LabelMatches>& kept = families_[FamilyNamed(name)].kept;
   if (std::find(kept.begin(), kept.end(), matches) == kept.end()) kept.push_back(matches);
+}
+
+bool PageQuery::queue_counts() const {
+  return std::any_of(dialects_.begin(), dialects_.end(),
+                     [](const Dialect* dialect) { return dialect->queue_counts; });
 }
 
 std::optional<size_t> PageQuery::FamilyOf(std::string_view sample_name) const {

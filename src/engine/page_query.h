@@ -20,10 +20,15 @@ struct Wanted {
   Signal signal;
   /// Whose rules hold; nullptr for a series of a user's own. Lives longer than the query.
   const Dialect* dialect = nullptr;
+  /// For WakeDemand rather than for EngineValues.
+  bool wake = false;
 };
 
-/// All signals of an engine.
+/// All signals of an engine or a gateway.
 std::vector<Wanted> AllSignals(const Dialect& dialect);
+
+/// \p wanted of the series with \p labels alone.
+Wanted Selected(Wanted wanted, const LabelMatches& labels);
 
 /// Whether a series with these labels, pairs of name and value, meets all of \p matches.
 template <typename Labels>
@@ -51,6 +56,9 @@ class PageQuery {
   /// Each engine of wanted(), once.
   const std::vector<const Dialect*>& dialects() const { return dialects_; }
   const std::vector<Family>& families() const { return families_; }
+
+  /// Whether a page may also be the JSON that queue_counts.h reads.
+  bool queue_counts() const;
 
   /// The place in families() of samples that have this name, in either spelling.
   std::optional<size_t> FamilyOf(std::string_view sample_name) const;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,23 +34,33 @@ struct PageReading {
   size_t duplicates = 0;
 };
 
-/// Not thread-safe. One page each.
+/// Not thread-safe. One page each. A page of JSON is read where the query may mean one.
 class PageReader {
  public:
   /// \p query must outlive the reader. \p now_unix_ms is what the page's timestamps are compared
   /// with: a sample from more than 5 minutes before is a fault. Without it none is.
   PageReader(const PageQuery& query, Format format, std::optional<int64_t> now_unix_ms,
              ExpositionLimits limits = {})
-      : query_(query), kept_(query, now_unix_ms), reader_(format, kept_, limits) {}
+      : query_(query),
+        kept_(query, now_unix_ms),
+        reader_(format, kept_, limits),
+        json_(query.queue_counts() ? Json::kMaybe : Json::kNo) {}
 
-  absl::Status Feed(std::string_view piece) { return reader_.Feed(piece); }
-  /// Errors are those of ExpositionReader.
+  absl::Status Feed(std::string_view piece);
+  /// Errors are those of ExpositionReader, or of ReadQueueCounts.
   absl::StatusOr<PageReading> Finish(BodyEnd end, base::SteadyTime taken);
 
  private:
+  enum class Json { kNo, kMaybe, kYes };
+
+  absl::Status KeepJson(std::string_view piece);
+
   const PageQuery& query_;
   KeptPage kept_;
   ExpositionReader reader_;
+  Json json_;
+  /// A page of JSON so far.
+  std::string text_;
 };
 
 }  // namespace kgs::engine

@@ -60,6 +60,23 @@ class SeriesReader {
     read = std::move(term);
   }
 
+  /// Why the series, though they stand there, say nothing now.
+  std::optional<Gap> Closed() {
+    if (term_.while_above_zero.empty()) return std::nullopt;
+    for (const SeriesName& name : term_.while_above_zero) {
+      const auto samples = Picked(name.name, name.labels);
+      if (gap_) return gap_;
+      if (samples.empty()) continue;
+      const bool open = std::any_of(samples.begin(), samples.end(),
+                                    [](const KeptSample* sample) { return sample->value > 0; });
+      if (open) return std::nullopt;
+      return Gap{EngineGap::kUnknown, base::Truncate(SeriesText(name), kLongestNames) +
+                                          ": not above 0, so that what it is of is from before"};
+    }
+    return Gap{EngineGap::kAbsent,
+               "no " + base::Truncate(NamesText(term_.while_above_zero), kLongestNames)};
+  }
+
  private:
   void SetGap(Gap gap) {
     if (!gap_) gap_ = std::move(gap);
@@ -163,12 +180,37 @@ bool HasServed(const PageQuery& query, const Dialect& dialect, const KeptPage& p
   });
 }
 
+/// What becomes of series that are absent although the page has their name.
+enum class Elsewhere {
+  /// It does not have it.
+  kNowhere,
+  /// Other values of the same labels have series: these had nothing to count yet.
+  kOfOthers,
+  /// No series has these labels: they cannot tell.
+  kUnlabelled,
+};
+
+Elsewhere LookElsewhere(const PageQuery& query, const Term& term, const KeptPage& page) {
+  Elsewhere found = Elsewhere::kNowhere;
+  for (const SeriesName& name : term.first_of) {
+    const bool histogram = term.kind == SeriesKind::kQuantile;
+    const size_t place = query.FamilyOf(histogram ? BucketName(name.name) : name.name).value();
+    const KeptFamily& family = page.families()[place];
+    if (!family.seen) continue;
+    const std::vector<LabelMatches>& kept = query.families()[place].kept;
+    const auto asked = std::find(kept.begin(), kept.end(), name.labels);
+    if (family.labelled[static_cast<size_t>(asked - kept.begin())]) return Elsewhere::kOfOthers;
+    found = Elsewhere::kUnlabelled;
+  }
+  return found;
+}
+
 RawTerm Absent(const PageQuery& query, const Wanted& wanted, const Term& term,
                const KeptPage& page) {
   const auto without = [](EngineGap reason, std::string detail) {
     return RawTerm{.gap = Gap{reason, std::move(detail)}};
   };
-  const std::string looked_for = "no " + NamesText(term);
+  const std::string looked_for = "no " + base::Truncate(NamesText(term), kLongestNames);
   const Dialect* dialect = wanted.dialect;
   const std::string advice = dialect == nullptr ? "" : " (" + dialect->switched_on + ")";
   if (dialect != nullptr && !page.HasNameOf(*dialect)) {
@@ -188,7 +230,16 @@ RawTerm Absent(const PageQuery& query, const Wanted& wanted, const Term& term,
     case WhenAbsent::kZero:
       break;
   }
-  if (dialect != nullptr && HasServed(query, *dialect, page)) {
+  if (dialect == nullptr) return {.zero = true};
+  switch (LookElsewhere(query, term, page)) {
+    case Elsewhere::kOfOthers:
+      return {.zero = true};
+    case Elsewhere::kUnlabelled:
+      return without(EngineGap::kAbsent, looked_for + ": its series have other labels");
+    case Elsewhere::kNowhere:
+      break;
+  }
+  if (HasServed(query, *dialect, page)) {
     return without(EngineGap::kAbsent,
                    looked_for + ", though requests were served: another version?");
   }
@@ -224,6 +275,9 @@ RawSignal ReadSignal(const PageQuery& query, const Wanted& wanted, const KeptPag
     for (const SeriesName& name : term.first_of) {
       reader.Read(name, read);
       if (read) break;
+    }
+    if (read && !read->gap) {
+      if (auto closed = reader.Closed()) read = RawTerm{.gap = std::move(closed)};
     }
     signal.terms.push_back(read ? *std::move(read) : Absent(query, wanted, term, page));
   }

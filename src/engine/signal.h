@@ -68,6 +68,9 @@ struct Term {
   std::optional<double> most = std::nullopt;
   /// Taken off rather than added.
   bool subtracted = false;
+  /// The term says something only while the first of these that the page has is above 0: else it is
+  /// left from before. Empty for always.
+  std::vector<SeriesName> while_above_zero = {};
 
   bool operator==(const Term&) const = default;
 };
@@ -76,7 +79,8 @@ struct Term {
 struct Signal {
   /// "vllm_queue_depth".
   std::string name;
-  /// "requests", "percent", "ms", "per second"; empty where only the user knows.
+  /// "requests", "requests per pod", "percent", "ms", "per second"; empty where only the user
+  /// knows.
   std::string unit;
   /// Whether values of several pods add up to a meaning.
   bool demand = false;

@@ -31,7 +31,9 @@ std::string TermText(const Term& term) {
   if (term.kind == SeriesKind::kMean) {
     text.append(" over that of ").append(term.first_of.front().count);
   }
-  return text.append(CombineText(term.combine));
+  text.append(CombineText(term.combine));
+  if (term.while_above_zero.empty()) return text;
+  return text.append(", while ").append(NamesText(term.while_above_zero)).append(" is above 0");
 }
 
 }  // namespace
@@ -46,9 +48,9 @@ std::string SeriesText(const SeriesName& name) {
   return text;
 }
 
-std::string NamesText(const Term& term) {
+std::string NamesText(const std::vector<SeriesName>& names) {
   std::string text;
-  for (const SeriesName& name : term.first_of) {
+  for (const SeriesName& name : names) {
     if (!text.empty()) text += " or ";
     text += SeriesText(name);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a trigger asks of each of its workload's engines.
+// What a trigger asks of each of its workload's engines, or of what stands before them.
 #pragma once
 
 #include <chrono>
@@ -10,9 +10,11 @@
 namespace kgs::model {
 
 struct EngineQuery {
-  /// A metricType: "vllm_demand", or "prometheus" for a series of the user's own.
+  /// A metricType: "vllm_demand", or "prometheus" for a series of the user's own. Or what wakes a
+  /// workload: "epp_wake", "prometheus_wake".
   std::string signal;
-  // Of "prometheus" alone, as trigger metadata has them; empty for what is the default.
+  // As trigger metadata has them; empty for what is the default. All but the labels, which choose
+  // among the series of any signal, are of a series of the user's own alone.
   std::string series_name;
   std::string series_labels;
   std::string series_kind;

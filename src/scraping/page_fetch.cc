@@ -38,7 +38,7 @@ class Reading {
         on_page_(std::move(on_page)) {}
 
   absl::Status OnHead(std::string_view content_type) {
-    const auto format = engine::FormatOfContentType(content_type);
+    const auto format = engine::FormatOfContentType(content_type, query_->queue_counts());
     if (!format.ok()) return format.status();
     reader_.emplace(*query_, *format, now_unix_ms_);
     return absl::OkStatus();

@@ -71,6 +71,71 @@ TEST(WantedOf, ASeriesOfTheUsersOwn) {
   EXPECT_EQ(asked->timeout, 2s);
 }
 
+TEST(WantedOf, LabelsChooseAmongTheSeriesOfAPreset) {
+  model::EngineQuery query = Query("epp_average_queue_size");
+  query.series_labels = "name=pool";
+  const auto asked = WantedOf(query);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  const engine::Term& term = asked->wanted.signal.terms.at(0);
+  for (const auto& names : {term.first_of, term.while_above_zero}) {
+    ASSERT_FALSE(names.empty());
+    for (const engine::SeriesName& name : names) {
+      EXPECT_THAT(name.labels, ElementsAre(Pair("name", "pool"))) << name.name;
+    }
+  }
+  query = Query("sglang_running");
+  query.series_labels = "model_name=m";
+  EXPECT_THAT(WantedOf(query)->wanted.signal.terms.at(0).first_of.at(0).labels,
+              ElementsAre(Pair("priority", ""), Pair("model_name", "m")));
+}
+
+TEST(WantedOf, AGatewayOfManyIsAskedForOne) {
+  for (const engine::Dialect* gateway : engine::Gateways()) {
+    for (const engine::Signal& signal : gateway->signals) {
+      model::EngineQuery query = Query(signal.name);
+      if (!gateway->selected_by.empty()) {
+        EXPECT_THAT(ErrorOf(query), HasSubstr(gateway->selected_by[0])) << signal.name;
+      }
+      for (const std::string& label : gateway->selected_by) {
+        query.series_labels += (query.series_labels.empty() ? "" : ",") + label + "=a";
+      }
+      const auto asked = WantedOf(query);
+      ASSERT_TRUE(asked.ok()) << asked.status();
+      EXPECT_FALSE(asked->wanted.wake);
+      EXPECT_EQ(asked->port, gateway->port);
+      EXPECT_EQ(asked->path, gateway->path);
+      EXPECT_EQ(asked->least_interval, 200ms);
+    }
+  }
+  model::EngineQuery half = Query("keda_http_concurrency");
+  half.series_labels = "route_name=a,route_namespace=\"\"";
+  EXPECT_EQ(ErrorOf(half),
+            "keda_http_concurrency is of one workload among others: seriesLabels must choose it by "
+            "route_namespace and route_name");
+}
+
+TEST(WantedOf, WhatWakes) {
+  for (const engine::Dialect* source : engine::WakeSources()) {
+    model::EngineQuery query = Query(source->wake->name);
+    for (const std::string& label : source->selected_by) {
+      query.series_labels += (query.series_labels.empty() ? "" : ",") + label + "=a";
+    }
+    const auto asked = WantedOf(query);
+    ASSERT_TRUE(asked.ok()) << asked.status();
+    EXPECT_TRUE(asked->wanted.wake);
+    EXPECT_EQ(asked->wanted.dialect, source);
+    EXPECT_EQ(asked->timeout, 1s);
+    EXPECT_EQ(asked->least_interval, 200ms);
+  }
+  model::EngineQuery series = CounterQuery("jobs_total");
+  series.signal = "prometheus_wake";
+  ASSERT_TRUE(WantedOf(series).ok());
+  EXPECT_TRUE(WantedOf(series)->wanted.wake);
+  EXPECT_EQ(WantedOf(series)->wanted.signal.terms.at(0).kind, engine::SeriesKind::kCounter);
+  series.series_kind = "histogram-mean";
+  EXPECT_EQ(ErrorOf(series), "seriesKind \"histogram-mean\" cannot wake: must be gauge or counter");
+}
+
 TEST(WantedOf, EmptyTextsAreTheDefaults) {
   model::EngineQuery query = Query("prometheus");
   query.series_name = "jobs";

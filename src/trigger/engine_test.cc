@@ -76,8 +76,12 @@ TEST(EngineTriggerTest, WhatIsSilentWhileRequestsRunIsActiveByTheDemand) {
   EXPECT_EQ(load("vllm_kv_cache_usage"), "vllm_demand");
   EXPECT_EQ(load("dynamo_ttft_p95_ms"), "dynamo_demand");
   EXPECT_EQ(load("triton_queue_depth"), "triton_demand");
+  EXPECT_EQ(load("epp_queue_size"), "epp_demand");
+  EXPECT_EQ(load("epp_average_queue_size"), "epp_demand");
+  EXPECT_EQ(load("epp_average_running"), "epp_demand");
   for (const std::string metric :
-       {"vllm_demand", "triton_pending", "triton_request_rate", "triton_queue_wait_ms"}) {
+       {"vllm_demand", "triton_pending", "triton_request_rate", "triton_queue_wait_ms",
+        "epp_demand", "keda_http_concurrency", "envoy_cx_none_healthy"}) {
     EXPECT_EQ(load(metric), "none") << metric;
   }
   EXPECT_FALSE(Accepted(Series({})).main().engine_load);

@@ -9,10 +9,11 @@
 namespace kgs::trigger {
 namespace {
 
-// Behind an engine's name, as every preset of an LLM engine has them.
+// Behind an engine's name, as every preset of an LLM engine has them, and some gateways.
 constexpr std::string_view kDemand = "_demand";
-constexpr std::string_view kSilentWhileRequestsRun[] = {"_queue_depth", "_running",
-                                                        "_kv_cache_usage", "_ttft_p95_ms"};
+constexpr std::string_view kSilentWhileRequestsRun[] = {
+    "_queue_depth",     "_queue_size",     "_running",    "_average_queue_size",
+    "_average_running", "_kv_cache_usage", "_ttft_p95_ms"};
 
 }  // namespace
 
@@ -31,8 +32,10 @@ std::vector<std::string_view> MetricTypeNames() {
   for (const catalogue::Metric& metric : catalogue::Metrics()) {
     if (metric.scalable) names.push_back(metric.name);
   }
-  for (const engine::Dialect* dialect : engine::Dialects()) {
-    for (const engine::Signal& signal : dialect->signals) names.push_back(signal.name);
+  for (const auto list : {engine::Dialects(), engine::Gateways()}) {
+    for (const engine::Dialect* dialect : list) {
+      for (const engine::Signal& signal : dialect->signals) names.push_back(signal.name);
+    }
   }
   names.push_back(kPrometheus);
   return names;

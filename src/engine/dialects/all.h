@@ -15,6 +15,14 @@ const Dialect& Trtllm();
 const Dialect& Dynamo();
 const Dialect& Llamacpp();
 
+// Gateways.
+const Dialect& Epp();
+const Dialect& KedaHttp();
+const Dialect& Envoy();
+
+/// What lives at zero replicas is asked so often while it is to wake something.
+inline constexpr base::Duration kGatewayInterval = std::chrono::milliseconds(200);
+
 /// A number of requests: the sum over the series of the first name that the page has.
 inline Term Requests(std::vector<SeriesName> first_of) {
   return {.first_of = std::move(first_of), .least = 0};
@@ -55,6 +63,17 @@ inline Signal PercentSignal(std::string name, std::vector<Term> terms, WhenAbsen
 inline Signal MillisecondsSignal(std::string name, std::vector<Term> terms, WhenAbsent absent,
                                  std::string help) {
   return {std::move(name), "ms", false, std::move(terms), absent, std::move(help)};
+}
+
+/// A counter that moves with each request.
+inline Term Moves(std::vector<SeriesName> first_of) {
+  return {.first_of = std::move(first_of), .kind = SeriesKind::kCounter};
+}
+
+/// Dialect::wake of the dialect \p name.
+inline Signal WakeSignal(const std::string& name, std::vector<Term> terms, WhenAbsent absent,
+                         std::string help) {
+  return {name + "_wake", "requests", true, std::move(terms), absent, std::move(help)};
 }
 
 inline Term Subtracted(Term term) {

@@ -22,6 +22,7 @@ Dialect MakeDynamo() {
       .prefixes = {"dynamo_frontend_"},
       .served = {"dynamo_frontend_inflight_requests", "dynamo_frontend_queued_requests",
                  "dynamo_frontend_requests_total"},
+      .least_interval = kGatewayInterval,
       .signals =
           {
               RequestsSignal("dynamo_queue_depth", {queued}, WhenAbsent::kZero,
@@ -33,6 +34,8 @@ Dialect MakeDynamo() {
               MillisecondsSignal("dynamo_ttft_p95_ms", {first_token}, WhenAbsent::kHold,
                                  "95th percentile of the time to the first token"),
           },
+      .wake = WakeSignal("dynamo", {in_flight, Moves({{"dynamo_frontend_requests_total", {}}})},
+                         WhenAbsent::kZero, "A request is in flight, or one was done"),
   };
 }
 
