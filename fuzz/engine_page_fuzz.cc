@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is made of two pages of one engine, whatever stands on them: all presets and some series of
-// a user's own, over both. The input is the two pages, with a NUL between them.
+// What is made of two pages of one engine or gateway, whatever stands on them: all presets, what
+// wakes, and some series of a user's own, over both. The input is the two pages, with a NUL between
+// them; a page that begins as JSON is read as an interceptor's.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "engine/engine_rates.h"
 #include "engine/page_reading.h"
 #include "engine/series_selector.h"
+#include "engine/wake.h"
 
 namespace {
 
@@ -27,8 +29,14 @@ void Check(bool holds, const char* what) {
 const PageQuery& Everything() {
   static const PageQuery query = [] {
     std::vector<Wanted> wanted;
-    for (const Dialect* dialect : Dialects()) {
-      for (const Wanted& one : AllSignals(*dialect)) wanted.push_back(one);
+    for (const auto list : {Dialects(), Gateways()}) {
+      for (const Dialect* dialect : list) {
+        for (const Wanted& one : AllSignals(*dialect)) wanted.push_back(one);
+      }
+    }
+    for (const Dialect* source : WakeSources()) {
+      wanted.push_back({*source->wake, source, true});
+      wanted.push_back(Selected({*source->wake, source, true}, {{"b", "c"}}));
     }
     for (const std::string_view kind : SeriesKindWords()) {
       for (const std::string_view combine : SeriesCombineWords()) {
@@ -52,11 +60,26 @@ std::optional<PageReading> Read(std::string_view page, SteadyTime taken) {
   return *std::move(reading);
 }
 
+void CheckWake(const Wanted& wanted, const RawSignal* before, const RawSignal& now) {
+  const WakeReading wake = WakeDemand(wanted.signal, before, now);
+  Check((wake.demand > 0) == (wake.state == WakeState::kDemand), "demand is above 0");
+  Check(wake.detail.size() < 600, "a short reason");
+  RawSignal remembered;
+  if (before != nullptr) remembered = *before;
+  RememberForWake(now, remembered);
+  for (const RawTerm& term : now.terms) {
+    if (term.gap && term.gap->reason == kgs::model::EngineGap::kFault) return;
+  }
+  Check(remembered == now, "what was read is remembered");
+}
+
 void CheckValues(const PageReading* before, const PageReading& now) {
   const auto values = EngineValues(Everything(), before, now);
   Check(values.size() == Everything().wanted().size(), "a reading for each signal");
   for (size_t i = 0; i < values.size(); ++i) {
     const Wanted& wanted = Everything().wanted()[i];
+    if (wanted.wake)
+      CheckWake(wanted, before == nullptr ? nullptr : &before->signals[i], now.signals[i]);
     Check(values[i].taken() == now.taken, "of the later page");
     if (!values[i].has_value()) {
       Check(values[i].detail().size() < 600, "a short reason");

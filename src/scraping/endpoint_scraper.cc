@@ -44,6 +44,8 @@ void EndpointScraper::TakePlan(const EndpointKey& key, EndpointPlan plan, Steady
   Endpoint& endpoint = endpoints_[key];
   if (!endpoint.wanted) {
     if (endpoint.idle()) endpoint.due = now + OffsetOf(key, plan.interval);
+    // What moved while nobody watched is nobody's demand.
+    endpoint.wakes.clear();
     if (now - endpoint.resolved >= kResolveEvery) {
       endpoint.addresses.reset();
       endpoint.histories.clear();
@@ -53,13 +55,26 @@ void EndpointScraper::TakePlan(const EndpointKey& key, EndpointPlan plan, Steady
   endpoint.due = std::min(endpoint.due, now + plan.interval);
   endpoint.wanted = true;
   std::map<std::string, EngineReading> latest;
-  for (const std::string& query : plan.keys) {
+  std::map<std::string, WakeWatch> wakes;
+  for (size_t i = 0; i < plan.keys.size(); ++i) {
+    const std::string& query = plan.keys[i];
+    const engine::Wanted& wanted = plan.query->wanted()[i];
+    if (wanted.wake) {
+      auto known = endpoint.wakes.extract(query);
+      if (known.empty()) {
+        wakes.try_emplace(query, wanted.signal, now);
+      } else {
+        wakes.insert(std::move(known));
+      }
+      continue;
+    }
     const auto known = endpoint.latest.find(query);
     latest.emplace(query, known != endpoint.latest.end()
                               ? known->second
                               : EngineReading::Missing(EngineGap::kNoValueYet, kNotAskedYet, now));
   }
   endpoint.latest = std::move(latest);
+  endpoint.wakes = std::move(wakes);
   for (auto& [address, histories] : endpoint.histories) {
     std::erase_if(histories,
                   [&](const auto& history) { return !endpoint.latest.contains(history.first); });
@@ -217,13 +232,30 @@ void EndpointScraper::OnPage(const EndpointKey& key, const std::shared_ptr<Round
   parts_.counters.pages.scrapes.Add();
   if (!page.ok()) parts_.counters.pages.failures.Add();
   parts_.counters.pages.duration.Observe(base::Seconds(parts_.clock.Now() - round->asked));
+  bool demand = false;
+  bool ended = false;
   {
     base::MutexLock lock(mutex_);
     round->pages[address] = std::move(page);
-    if (--round->under_way > 0) return;
-    EndRound(key, round);
+    demand = ShowWakes(endpoints_.at(key), *round, address);
+    ended = --round->under_way == 0;
+    if (ended) EndRound(key, round);
   }
-  thread_.Wake();
+  if (demand && parts_.on_demand) parts_.on_demand();
+  if (ended) thread_.Wake();
+}
+
+bool EndpointScraper::ShowWakes(Endpoint& endpoint, const Round& round, const IpAddress& address) {
+  bool demand = false;
+  const absl::StatusOr<engine::PageReading>& page = *round.pages.at(address);
+  for (size_t i = 0; i < round.plan.keys.size(); ++i) {
+    const auto wake = endpoint.wakes.find(round.plan.keys[i]);
+    if (wake == endpoint.wakes.end()) continue;
+    const auto said = page.ok() ? absl::StatusOr<engine::RawSignal>(page->signals[i])
+                                : absl::StatusOr<engine::RawSignal>(page.status());
+    demand |= wake->second.OnPage(address, WhereOf(round.plan.url, address), said, round.asked);
+  }
+  return demand;
 }
 
 void EndpointScraper::EndRound(const EndpointKey& key, const std::shared_ptr<Round>& round) {
@@ -237,6 +269,8 @@ void EndpointScraper::EndRound(const EndpointKey& key, const std::shared_ptr<Rou
   for (size_t i = 0; i < round->plan.keys.size(); ++i) {
     const auto latest = endpoint.latest.find(round->plan.keys[i]);
     if (latest != endpoint.latest.end()) latest->second = Combine(endpoint, *round, i);
+    const auto wake = endpoint.wakes.find(round->plan.keys[i]);
+    if (wake != endpoint.wakes.end()) wake->second.EndRound(round->pages.size(), round->asked);
   }
   KeepHistories(endpoint);
   // One that failed is left in peace for a round.
@@ -275,6 +309,7 @@ void EndpointScraper::Fail(Endpoint& endpoint, const absl::Status& why, SteadyTi
   for (auto& [key, reading] : endpoint.latest) {
     reading = EngineReading::Missing(EngineGap::kFault, where + ": " + WordsOf(why), now);
   }
+  for (auto& [key, wake] : endpoint.wakes) wake.Fail(where + ": " + WordsOf(why), now);
 }
 
 std::optional<EndpointReading> EndpointScraper::Latest(const EndpointKey& key,
@@ -291,6 +326,26 @@ std::optional<EndpointReading> EndpointScraper::Latest(const EndpointKey& key,
   return EndpointReading{
       EngineReading::Missing(EngineGap::kFault, refused->second, parts_.clock.Now()),
       MaxAge(endpoint.plan)};
+}
+
+std::optional<EndpointWake> EndpointScraper::LatestWake(const EndpointKey& key,
+                                                        const std::string& query_key) const {
+  base::MutexLock lock(mutex_);
+  const auto found = endpoints_.find(key);
+  if (found == endpoints_.end() || !found->second.wanted) return std::nullopt;
+  const Endpoint& endpoint = found->second;
+  EndpointWake wake;
+  if (const auto known = endpoint.wakes.find(query_key); known != endpoint.wakes.end()) {
+    wake = known->second.latest();
+  } else if (const auto refused = endpoint.plan.refused.find(query_key);
+             refused != endpoint.plan.refused.end()) {
+    wake.reading = {engine::WakeState::kUnreadable, 0, refused->second};
+    wake.taken = parts_.clock.Now();
+  } else {
+    return std::nullopt;
+  }
+  wake.max_age = MaxAge(endpoint.plan);
+  return wake;
 }
 
 size_t EndpointScraper::targets() const {

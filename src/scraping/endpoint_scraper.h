@@ -10,6 +10,9 @@
 // never on the way of a round that has addresses to ask. Every address is judged before each round:
 // who has it changes. Each address is taken for a process of its own. One that leaves the name or
 // fails to answer may be another when it comes back: its counters begin anew.
+//
+// What is to wake a workload (engine/wake.h) is read of the same pages, and by its own rules:
+// demand at one address is demand, told as soon as that address has answered.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +34,7 @@
 #include "model/engine_reading.h"
 #include "scraping/endpoint_plan.h"
 #include "scraping/query_history.h"
+#include "scraping/wake_watch.h"
 #include "telemetry/counters.h"
 
 namespace kgs::scraping {
@@ -60,6 +64,9 @@ class EndpointScraper {
     /// The time of the wall clock in milliseconds.
     std::function<int64_t()> unix_now;
     telemetry::EndpointCounters& counters;
+    /// Called when a query that wakes shows demand that it did not show before, on the fetcher's
+    /// thread and without a lock. Null where nobody wants to know.
+    std::function<void()> on_demand = nullptr;
   };
   explicit EndpointScraper(Parts parts);
 
@@ -79,6 +86,10 @@ class EndpointScraper {
   /// query.
   std::optional<EndpointReading> Latest(const EndpointKey& endpoint,
                                         const std::string& query_key) const;
+
+  /// The same of a query that wakes ("epp_wake"), which Latest does not know, nor this any other.
+  std::optional<EndpointWake> LatestWake(const EndpointKey& endpoint,
+                                         const std::string& query_key) const;
 
   /// Endpoints that are asked.
   size_t targets() const;
@@ -121,6 +132,8 @@ class EndpointScraper {
     std::map<IpAddress, std::map<std::string, QueryHistory>> histories;
     /// By query key.
     std::map<std::string, model::EngineReading> latest;
+    /// By key of those queries that wake.
+    std::map<std::string, WakeWatch> wakes;
 
     bool idle() const { return round == nullptr && !resolving; }
   };
@@ -143,6 +156,8 @@ class EndpointScraper {
   /// On the fetcher's thread.
   void OnPage(const EndpointKey& key, const std::shared_ptr<Round>& round, const IpAddress& address,
               absl::StatusOr<engine::PageReading> page);
+  /// Shows what an address answered to those queries that wake. Returns whether it is new demand.
+  static bool ShowWakes(Endpoint& endpoint, const Round& round, const IpAddress& address);
   void EndRound(const EndpointKey& key, const std::shared_ptr<Round>& round) KGS_REQUIRES(mutex_);
   /// What the query at \p place of the round's plan is answered.
   model::EngineReading Combine(Endpoint& endpoint, const Round& round, size_t place)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/wake.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "engine/signal_text.h"
+
+namespace kgs::engine {
+namespace {
+
+using model::EngineGap;
+
+bool IsAbsent(const RawTerm& term) {
+  return term.zero || (term.gap && (term.gap->reason == EngineGap::kAbsent ||
+                                    term.gap->reason == EngineGap::kUnknown));
+}
+
+bool IsUnreadable(const RawTerm& term) { return term.gap && !IsAbsent(term); }
+
+WakeReading Of(double demand) {
+  if (demand > 0) return {WakeState::kDemand, demand, {}};
+  return {WakeState::kNone, 0, {}};
+}
+
+WakeReading NoValueYet(const std::string& detail) { return {WakeState::kNoValueYet, 0, detail}; }
+
+WakeReading GaugeDemand(const RawTerm& now) {
+  double demand = 0;
+  for (const RawSeries& series : now.series) demand += std::max(series.value, 0.0);
+  return Of(demand);
+}
+
+WakeReading CounterDemand(const RawTerm* before, const RawTerm& now) {
+  const bool known = before != nullptr && !IsUnreadable(*before) &&
+                     (before->source.empty() || before->source == now.source);
+  if (!known) return NoValueYet(now.source + ": needs two readings");
+  double gained = 0;
+  bool fell = false;
+  for (const RawSeries& series : now.series) {
+    const auto old = std::find_if(before->series.begin(), before->series.end(),
+                                  [&](const RawSeries& other) { return other.key == series.key; });
+    const double since = old == before->series.end() ? 0 : old->value;
+    fell |= series.value < since;
+    gained += std::max(series.value - since, 0.0);
+  }
+  if (fell && gained == 0) return NoValueYet(now.source + ": the counter began again");
+  return Of(gained);
+}
+
+WakeReading TermDemand(const Term& term, const RawTerm* before, const RawTerm& now) {
+  if (IsUnreadable(now)) return {WakeState::kUnreadable, 0, now.gap->detail};
+  if (now.gap) return {WakeState::kAbsent, 0, now.gap->detail};
+  if (now.zero)
+    return {WakeState::kAbsent, 0, "no " + base::Truncate(NamesText(term), kLongestNames)};
+  return term.kind == SeriesKind::kCounter ? CounterDemand(before, now) : GaugeDemand(now);
+}
+
+/// Of the terms of one page: the order in which what is not demand is said.
+int Weight(WakeState state) {
+  switch (state) {
+    case WakeState::kAbsent:
+      return 0;
+    case WakeState::kNone:
+      return 1;
+    case WakeState::kNoValueYet:
+      return 2;
+    case WakeState::kUnreadable:
+      return 3;
+    case WakeState::kDemand:
+      return 4;
+  }
+  return 4;
+}
+
+/// Of the addresses of one source: one that lacks the series is not read by that others have it.
+int WeightOfAddress(WakeState state) {
+  if (state == WakeState::kAbsent) return Weight(WakeState::kNone);
+  if (state == WakeState::kNone) return Weight(WakeState::kAbsent);
+  return Weight(state);
+}
+
+}  // namespace
+
+std::string_view WakeStateName(WakeState state) {
+  switch (state) {
+    case WakeState::kDemand:
+      return "demand";
+    case WakeState::kNone:
+      return "none";
+    case WakeState::kAbsent:
+      return "absent";
+    case WakeState::kNoValueYet:
+      return "no value yet";
+    case WakeState::kUnreadable:
+      return "unreadable";
+  }
+  return "";
+}
+
+WakeReading WakeDemand(const Signal& signal, const RawSignal* before, const RawSignal& now) {
+  WakeReading whole{WakeState::kAbsent, 0, {}};
+  double demand = 0;
+  for (size_t i = 0; i < signal.terms.size(); ++i) {
+    const RawTerm* old = before == nullptr ? nullptr : &before->terms[i];
+    WakeReading one = TermDemand(signal.terms[i], old, now.terms[i]);
+    demand += one.demand;
+    if (i == 0 || Weight(one.state) > Weight(whole.state)) whole = std::move(one);
+  }
+  whole.demand = demand;
+  return whole;
+}
+
+void RememberForWake(const RawSignal& now, RawSignal& before) {
+  const RawTerm never_read{.gap = Gap{EngineGap::kFault, ""}};
+  before.terms.resize(now.terms.size(), never_read);
+  for (size_t i = 0; i < now.terms.size(); ++i) {
+    if (!IsUnreadable(now.terms[i])) before.terms[i] = now.terms[i];
+  }
+}
+
+WakeReading CombineWake(const std::vector<WakeAddress>& all) {
+  const auto worst =
+      std::max_element(all.begin(), all.end(), [](const WakeAddress& a, const WakeAddress& b) {
+        return WeightOfAddress(a.reading.state) < WeightOfAddress(b.reading.state);
+      });
+  WakeReading whole = worst->reading;
+  whole.demand = 0;
+  for (const WakeAddress& one : all) whole.demand += one.reading.demand;
+  // What the fetcher says begins with it.
+  if (!whole.detail.empty() && !whole.detail.starts_with(worst->where)) {
+    whole.detail = worst->where + ": " + whole.detail;
+  }
+  return whole;
+}
+
+}  // namespace kgs::engine
