@@ -65,9 +65,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto report = reader.Read(message.report(), offset);
     if (!report.ok()) break;
     CheckReport(**report, received);
-    kgs::fleet::Crosses(
-        {{kgs::model::MetricId::kGpuUtilization, kgs::catalogue::Aggregation::kMax, 10}}, **report,
-        **report);
+    kgs::fleet::Interest interest;
+    interest.gpus = {
+        {kgs::model::MetricId::kGpuUtilization, kgs::catalogue::Aggregation::kMax, 10}};
+    interest.engines = {{"vllm_demand", 0}};
+    if (kgs::fleet::Crosses(interest, **report, **report)) {
+      std::fprintf(stderr, "a report crosses itself\n");
+      std::abort();
+    }
   }
   return 0;
 }

@@ -15,6 +15,8 @@ namespace {
 constexpr auto kDriverPatience = std::chrono::seconds(1);
 /// The pulse of the thread that makes reports, where nothing wakes it.
 constexpr auto kLongestWait = std::chrono::seconds(1);
+/// Many engines say something new at moments of their own; reports are not made more often.
+constexpr auto kLeastReportInterval = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -50,8 +52,9 @@ absl::Status NodeSide::Prepare() {
   fetcher_ = *std::move(fetcher);
   endpoint::GuardRules rules;
   rules.allowed = options_.engine_endpoint_allow;
-  scraper_ = std::make_unique<scraping::Scraper>(*fetcher_, endpoint::AddressGuard(rules), clock_,
-                                                 &UnixNow, scrape_counters_);
+  scraper_ =
+      std::make_unique<scraping::Scraper>(*fetcher_, endpoint::AddressGuard(rules), clock_,
+                                          &UnixNow, scrape_counters_, [this] { reports_.Wake(); });
   return absl::OkStatus();
 }
 
@@ -147,6 +150,9 @@ void NodeSide::ExitOnReplacedDriver() {
 base::Duration NodeSide::MakeReport() {
   auto snapshot = Snapshot();
   if (snapshot == nullptr) return kLongestWait;
+  const base::SteadyTime now = clock_.Now();
+  if (const auto next = report_made_ + kLeastReportInterval; now < next) return next - now;
+  report_made_ = now;
   auto report = std::make_shared<model::NodeReport>();
   report->node = options_.node_name;
   report->max_reading_age = max_reading_age_;

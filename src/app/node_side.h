@@ -31,9 +31,9 @@ class NodeSide {
   struct Events {
     /// There is a new snapshot. On the sampler's thread; must not block.
     std::function<void()> on_snapshot;
-    /// There is a new report: a snapshot, or a listing of the kubelet, or both. On a thread of its
-    /// own, the newest last; must not block. Null where nobody needs reports, and then the kubelet
-    /// is not asked.
+    /// There is a new report: a snapshot, a listing of the kubelet, a value of an engine, or
+    /// several of them. On a thread of its own, the newest last; must not block. Null where nobody
+    /// needs reports, and then the kubelet is not asked.
     std::function<void(std::shared_ptr<const model::NodeReport>)> on_report;
   };
 
@@ -81,6 +81,7 @@ class NodeSide {
   telemetry::ScrapeCounters scrape_counters_;
   std::unique_ptr<endpoint::CurlFetcher> fetcher_;
   std::unique_ptr<scraping::Scraper> scraper_;
+  base::SteadyTime report_made_;  // of its thread
   base::LoopThread reports_;
 };
 

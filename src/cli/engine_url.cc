@@ -130,8 +130,8 @@ class UrlReader {
       StatusKeeper fetcher(parts_.fetcher, round, i);
       scraping::FetchPage(
           fetcher, {request_.url, addresses[i], query_, request_.timeout, request_.credential},
-          asked, unix_now, [round, i](base::SteadyTime, Reading reading) {
-            round->SetReading(i, std::move(reading));
+          asked, unix_now, [round, i](scraping::FetchedPage fetched) {
+            round->SetReading(i, std::move(fetched.page));
           });
     }
     return round->Await();

@@ -13,7 +13,9 @@ namespace kgs::fleet {
 
 /// Follows the reports as they are made, so that what is sent is fresh: a new one may go a little
 /// before its time, and one that has not been made yet is waited for a little. Where none is made
-/// the last is sent again, interval after interval: its age tells.
+/// the last is sent again, interval after interval: its age tells. A report that has the GPUs of
+/// the last, and news of engines alone, is none that is waited for: where it goes early, it leaves
+/// the time of the next as it was.
 class Beat {
  public:
   using Report = std::shared_ptr<const model::NodeReport>;
@@ -32,13 +34,15 @@ class Beat {
 
  private:
   base::SteadyTime RegularlyDue(const Report& newest) const;
+  bool HasGpusOfLast(const Report& report) const;
 
   const base::Duration interval_;
   const base::Duration least_interval_;
   /// What was sent last.
   Report last_;
   base::SteadyTime sent_at_;
-  /// It had been sent before.
+  /// When the last was sent in its time, and whether its GPUs had been sent before.
+  base::SteadyTime beat_at_;
   bool repeated_ = false;
   // The last verdict, and on what.
   Report judged_;

@@ -18,7 +18,18 @@ Beat::Report Report(double utilization) {
 
 std::shared_ptr<const Interest> Over(double threshold) {
   return std::make_shared<const Interest>(
-      Interest{{model::MetricId::kGpuUtilization, catalogue::Aggregation::kMax, threshold}});
+      Interest{{{model::MetricId::kGpuUtilization, catalogue::Aggregation::kMax, threshold}}});
+}
+
+std::shared_ptr<const Interest> QueueOver(double threshold) {
+  return std::make_shared<const Interest>(Interest{{}, {{"queue", threshold}}});
+}
+
+/// \p gpus with this of an engine.
+Beat::Report WithQueue(const Beat::Report& gpus, double queue) {
+  auto report = std::make_shared<model::NodeReport>(*gpus);
+  report->engines = {{"uid", "queue", model::EngineReading::Value(queue, kTaken), 3s}};
+  return report;
 }
 
 class BeatTest : public ::testing::Test {
@@ -85,6 +96,44 @@ TEST_F(BeatTest, AnIntervalBelowTheLeastHolds) {
   Beat fast(50ms, 100ms);
   fast.Sent(Report(70), kTaken);
   EXPECT_EQ(fast.Due(Report(90), Over(80)), kTaken + 45ms);
+}
+
+TEST_F(BeatTest, WhatCrossesOfAnEngineIsDueAfterTheLeastInterval) {
+  const auto gpus = Report(1);
+  const auto interest = QueueOver(5);
+  beat_.Sent(WithQueue(gpus, 0), kTaken);
+  const auto above = WithQueue(gpus, 6);
+  EXPECT_EQ(beat_.Due(above, interest), kTaken + 100ms);
+  EXPECT_TRUE(beat_.BeforeItsTime(above, kTaken + 100ms));
+  EXPECT_EQ(beat_.Due(WithQueue(Report(1), 6), interest), kTaken + 100ms);
+  EXPECT_EQ(beat_.Due(WithQueue(gpus, 5), interest), kTaken + 1250ms);
+}
+
+TEST_F(BeatTest, AReportWithoutNewGpusIsNotWaitedFor) {
+  const auto gpus = Report(1);
+  beat_.Sent(WithQueue(gpus, 0), kTaken);
+  EXPECT_EQ(beat_.Due(WithQueue(gpus, 1), none_), kTaken + 1250ms) << "new GPUs are";
+  EXPECT_EQ(beat_.Due(WithQueue(Report(1), 1), none_), kTaken + 900ms);
+  beat_.Sent(WithQueue(gpus, 1), kTaken + 1250ms);
+  EXPECT_EQ(beat_.Due(WithQueue(gpus, 2), none_), kTaken + 2250ms) << "once an interval at least";
+}
+
+TEST_F(BeatTest, WhatGoesEarlyForAnEngineLeavesTheBeatAsItWas) {
+  const auto gpus = Report(1);
+  const auto interest = QueueOver(5);
+  beat_.Sent(WithQueue(gpus, 0), kTaken);
+  beat_.Sent(WithQueue(gpus, 6), kTaken + 300ms);
+  EXPECT_EQ(beat_.Due(WithQueue(gpus, 0), interest), kTaken + 400ms);
+  EXPECT_EQ(beat_.Due(WithQueue(gpus, 7), interest), kTaken + 1250ms);
+  EXPECT_EQ(beat_.Due(WithQueue(Report(1), 7), interest), kTaken + 900ms);
+  beat_.Sent(WithQueue(gpus, 0), kTaken + 850ms);
+  EXPECT_EQ(beat_.Due(WithQueue(Report(1), 0), interest), kTaken + 950ms) << "the least interval";
+}
+
+TEST_F(BeatTest, WhatGoesEarlyWithNewGpusBeginsTheBeatAnew) {
+  beat_.Sent(WithQueue(Report(1), 0), kTaken);
+  beat_.Sent(WithQueue(Report(1), 6), kTaken + 300ms);
+  EXPECT_EQ(beat_.Due(WithQueue(Report(1), 7), QueueOver(5)), kTaken + 1200ms);
 }
 
 TEST_F(BeatTest, StartsAnewOnANewStream) {

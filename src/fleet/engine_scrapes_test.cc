@@ -88,7 +88,7 @@ TEST(EngineScrapesWire, GoThereAndBack) {
   ASSERT_TRUE(message.ParseFromString(ToWire(scrapes, &left_out).SerializeAsString()));
   EXPECT_EQ(left_out, 0);
   EXPECT_EQ(EngineScrapesFromWire(message), UnionOf({scrapes}));
-  EXPECT_THAT(FromWire(message), IsEmpty());
+  EXPECT_EQ(FromWire(message), Interest());
 }
 
 TEST(EngineScrapesWire, LeaveOutWhatCannotBeAsked) {

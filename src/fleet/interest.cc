@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 namespace kgs::fleet {
 namespace {
@@ -11,6 +12,7 @@ using model::DeviceState;
 using model::GpuSnapshot;
 using model::NodeReport;
 using model::PodDevices;
+using model::PodEngineReading;
 
 using Gpus = std::vector<const GpuSnapshot*>;
 
@@ -66,19 +68,8 @@ bool SameAggregate(const Crossing& a, const Crossing& b) {
   return a.metric == b.metric && a.aggregation == b.aggregation;
 }
 
-}  // namespace
-
-Interest Union(const std::vector<Interest>& interests) {
-  Interest all;
-  for (const Interest& interest : interests) {
-    all.insert(all.end(), interest.begin(), interest.end());
-  }
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  return all;
-}
-
-bool Crosses(const Interest& interest, const NodeReport& before, const NodeReport& now) {
+bool GpusCross(const std::vector<Crossing>& interest, const NodeReport& before,
+               const NodeReport& now) {
   if (interest.empty()) return false;
   for (const Pair& pair : Pairs(before, now)) {
     std::optional<double> was;
@@ -94,6 +85,62 @@ bool Crosses(const Interest& interest, const NodeReport& before, const NodeRepor
     }
   }
   return false;
+}
+
+std::optional<double> ValueOf(const PodEngineReading& engine, const NodeReport& report) {
+  const model::EngineReading& reading = engine.reading;
+  const bool fresh = report.snapshot->taken - reading.taken() <= engine.max_age;
+  return reading.has_value() && fresh ? std::optional(reading.value()) : std::nullopt;
+}
+
+/// Whether the reading of one engine crosses any of the thresholds of its key.
+bool EngineCrosses(const std::vector<EngineCrossing>& interest, const std::string& key,
+                   std::optional<double> was, double is) {
+  const auto [begin, end] = std::ranges::equal_range(interest, key, {}, &EngineCrossing::key);
+  return std::any_of(begin, end, [&](const EngineCrossing& crossing) {
+    return (was && *was > crossing.threshold) != (is > crossing.threshold);
+  });
+}
+
+bool EnginesCross(const std::vector<EngineCrossing>& interest, const NodeReport& before,
+                  const NodeReport& now) {
+  if (interest.empty()) return false;
+  const auto id = [](const PodEngineReading& engine) {
+    return std::tie(engine.pod_uid, engine.key);
+  };
+  auto earlier = before.engines.begin();
+  for (const PodEngineReading& engine : now.engines) {
+    while (earlier != before.engines.end() && id(*earlier) < id(engine)) ++earlier;
+    const bool known = earlier != before.engines.end() && id(*earlier) == id(engine);
+    const std::optional<double> is = ValueOf(engine, now);
+    if (!is) continue;
+    const auto was = known ? ValueOf(*earlier, before) : std::nullopt;
+    if (EngineCrosses(interest, engine.key, was, *is)) return true;
+  }
+  return false;
+}
+
+template <typename Item>
+void SortEachOnce(std::vector<Item>& items) {
+  std::sort(items.begin(), items.end());
+  items.erase(std::unique(items.begin(), items.end()), items.end());
+}
+
+}  // namespace
+
+Interest Union(const std::vector<Interest>& interests) {
+  Interest all;
+  for (const Interest& interest : interests) {
+    all.gpus.insert(all.gpus.end(), interest.gpus.begin(), interest.gpus.end());
+    all.engines.insert(all.engines.end(), interest.engines.begin(), interest.engines.end());
+  }
+  SortEachOnce(all.gpus);
+  SortEachOnce(all.engines);
+  return all;
+}
+
+bool Crosses(const Interest& interest, const NodeReport& before, const NodeReport& now) {
+  return GpusCross(interest.gpus, before, now) || EnginesCross(interest.engines, before, now);
 }
 
 }  // namespace kgs::fleet

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,18 +24,33 @@ struct Crossing {
   auto operator<=>(const Crossing&) const = default;
 };
 
-/// Sorted, each once.
-using Interest = std::vector<Crossing>;
+/// What the engine of any one pod says, and the value it may cross.
+struct EngineCrossing {
+  /// EngineQuery::Key.
+  std::string key;
+  double threshold = 0;
 
-/// A hub asks for no more: what is beyond comes with the report of the next second.
+  auto operator<=>(const EngineCrossing&) const = default;
+};
+
+/// Each sorted, and each crossing once.
+struct Interest {
+  std::vector<Crossing> gpus{};
+  std::vector<EngineCrossing> engines{};
+
+  bool operator==(const Interest&) const = default;
+};
+
+/// A hub asks for no more of either: what is beyond comes with the report of the next second.
 inline constexpr size_t kMostCrossings = 512;
 
 /// The union, sorted.
 Interest Union(const std::vector<Interest>& interests);
 
 /// Whether any of \p interest stands on another side in \p now than in \p before: above the
-/// threshold against at or below it, of the node's GPUs or of those of a pod that is in both.
-/// Where either has no fresh value at its own time, nothing is crossed.
+/// threshold against at or below it, of the node's GPUs, of those of a pod that is in both, or of
+/// the engine of a pod. Where either has no fresh value at its own time, nothing is crossed, but
+/// for an engine that has now come to have one above: it may make its workload active.
 bool Crosses(const Interest& interest, const model::NodeReport& before,
              const model::NodeReport& now);
 

@@ -113,6 +113,34 @@ TEST_F(PublisherTest, ACrossingIsSentAtOnce) {
   EXPECT_EQ(agent.counters.reports.value(), 3);
 }
 
+TEST_F(PublisherTest, ACrossingOfAnEngineIsSentAtOnce) {
+  TestHub hub(clock_);
+  hub.receiver().SetInterest({{}, {{"queue", 5}}});
+  names_.Set(std::vector<std::string>{hub.address()});
+  Agent agent(Options(kNever), names_.Function(), clock_);
+  // All with the GPUs of one sample: engines are asked between two.
+  const auto gpus = PlainReport("node-a", {70}, clock_.Now());
+  const auto offer = [&](double queue) {
+    auto report = std::make_shared<model::NodeReport>(*gpus);
+    report->engines = {{"uid", "queue", model::EngineReading::Value(queue, clock_.Now()), 1h}};
+    agent.publisher.Offer(std::move(report));
+  };
+  const auto queue_is = [&](double queue) {
+    return Await([&] {
+      const auto report = hub.store().Find("node-a").report;
+      return report != nullptr && report->engines[0].reading.value() == queue;
+    });
+  };
+  offer(4);
+  ASSERT_TRUE(queue_is(4));
+  for (const double queue : {6, 5, 7}) {
+    offer(queue);
+    ASSERT_TRUE(queue_is(queue)) << queue;
+  }
+  EXPECT_TRUE(Await([&] { return agent.counters.crossings.value() == 3; }));
+  EXPECT_EQ(agent.counters.reports.value(), 4);
+}
+
 TEST_F(PublisherTest, EveryHubIsToldWhatAnyWaitsFor) {
   TestHub first(clock_);
   TestHub second(clock_);

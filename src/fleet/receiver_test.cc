@@ -24,7 +24,7 @@ using testing::RawAgent;
 using testing::TestHub;
 
 Interest Over(double threshold) {
-  return {{MetricId::kGpuUtilization, catalogue::Aggregation::kMax, threshold}};
+  return {{{MetricId::kGpuUtilization, catalogue::Aggregation::kMax, threshold}}};
 }
 
 class ReceiverTest : public ::testing::Test {
@@ -97,6 +97,10 @@ TEST_F(ReceiverTest, SaysWhatIsOfInterestAtOnceAndAtEachChange) {
   hub_.receiver().SetInterest(Over(80));
   hub_.receiver().SetInterest(Over(50));
   EXPECT_EQ(FromWire(agent.Read().interest()), Over(50)) << "the same is not said twice";
+  Interest with_engines = Over(50);
+  with_engines.engines = {{"queue", 5}};
+  hub_.receiver().SetInterest(with_engines);
+  EXPECT_EQ(FromWire(agent.Read().interest()), with_engines);
 }
 
 EngineScrapes Scrape(const std::string& uid) {
@@ -234,7 +238,7 @@ TEST_F(ReceiverTest, EndsAllWithOk) {
 TEST_F(ReceiverTest, TheLatestInterestWins) {
   const auto interest = [](int round) {
     Interest crossings;
-    for (int i = 0; i < 500; ++i) crossings.push_back(Over(round * 1000 + i)[0]);
+    for (int i = 0; i < 500; ++i) crossings.gpus.push_back(Over(round * 1000 + i).gpus[0]);
     return crossings;
   };
   const auto agent = Greeted("node-a");
@@ -244,8 +248,8 @@ TEST_F(ReceiverTest, TheLatestInterestWins) {
   Interest last;
   while (last != interest(kRounds)) {
     const Interest next = FromWire(agent->Read().interest());
-    ASSERT_FALSE(next.empty());
-    ASSERT_TRUE(last.empty() || next[0].threshold > last[0].threshold);
+    ASSERT_FALSE(next.gpus.empty());
+    ASSERT_TRUE(last.gpus.empty() || next.gpus[0].threshold > last.gpus[0].threshold);
     last = next;
     ++messages;
   }

@@ -80,7 +80,7 @@ struct Agent {
 };
 
 inline Interest Over(double threshold) {
-  return {{model::MetricId::kGpuUtilization, catalogue::Aggregation::kMax, threshold}};
+  return {{{model::MetricId::kGpuUtilization, catalogue::Aggregation::kMax, threshold}}};
 }
 
 class PublisherTest : public ::testing::Test {

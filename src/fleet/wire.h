@@ -34,6 +34,8 @@ inline constexpr size_t kMostEngineValues = kMostEngineQueries;
 inline constexpr size_t kLongestEngineDetail = 512;
 /// Of the scrapes of one node, so that what a hub says stays below an agent's limit of 1 MiB.
 inline constexpr size_t kMostScrapeBytes = 768 << 10;
+/// Of the crossings of engines, which go to an agent in the same message.
+inline constexpr size_t kMostEngineCrossingBytes = 128 << 10;
 /// Around a message in a message.
 inline constexpr size_t kMostFraming = 8;
 
@@ -78,7 +80,7 @@ class ReportReader {
   std::shared_ptr<ReportLayout> layout_;
 };
 
-/// No more than kMostCrossings, either way.
+/// No more than kMostCrossings of GPUs and as many of engines, either way.
 pb::Interest ToWire(const Interest& interest);
 /// What this version does not know is left out, and so is a threshold that is no number.
 Interest FromWire(const pb::Interest& interest);

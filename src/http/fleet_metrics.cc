@@ -56,8 +56,8 @@ void AddPublisher(const PublisherMetrics& publisher, PageBuilder& page) {
   page.Family("reports_sent_total", Type::Counter, "Reports handed to a stream to a hub.");
   page.Counter({}, publisher.counters->reports);
   page.Family("reports_sent_early_total", Type::Counter,
-              "Rounds of reports sent before their time, since a value crossed what a hub waits "
-              "for.");
+              "Rounds of reports sent before their time, since a value of GPUs or of an engine "
+              "crossed what a hub waits for.");
   page.Counter({}, publisher.counters->crossings);
   page.Family("hub_stream_failures_total", Type::Counter,
               "Streams to a hub that ended without being asked to.");

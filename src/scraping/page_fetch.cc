@@ -46,7 +46,9 @@ class Reading {
 
   absl::Status OnData(std::string_view data) { return WithoutLine(reader_->Feed(data)); }
 
-  void OnDone(const endpoint::FetchResult& result) { on_page_(asked_, PageOf(result)); }
+  void OnDone(const endpoint::FetchResult& result) {
+    on_page_({asked_, PageOf(result), result.bytes});
+  }
 
  private:
   absl::StatusOr<engine::PageReading> PageOf(const endpoint::FetchResult& result) {

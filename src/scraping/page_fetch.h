@@ -5,6 +5,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,9 +22,16 @@
 
 namespace kgs::scraping {
 
-/// What came of it, and when it was asked for: OK, or why there is no page, in words that do not
-/// change from poll to poll and have nothing of the page in them.
-using OnPage = std::function<void(base::SteadyTime asked, absl::StatusOr<engine::PageReading>)>;
+struct FetchedPage {
+  /// When it was asked for.
+  base::SteadyTime asked;
+  /// Or why there is none, in words that do not change from poll to poll and have nothing of the
+  /// page in them.
+  absl::StatusOr<engine::PageReading> page;
+  /// Read of it, unpacked.
+  size_t bytes = 0;
+};
+using OnPage = std::function<void(FetchedPage)>;
 
 /// What is asked of whom.
 struct PageRequest {

@@ -31,15 +31,21 @@ Duration OffsetOf(const PageKey& key, Duration interval) {
   return within * static_cast<Duration::rep>(hash % kSteps) / static_cast<Duration::rep>(kSteps);
 }
 
+bool IsAnotherValue(const EngineReading& before, const EngineReading& now) {
+  return now.has_value() && !(before.has_value() && before.value() == now.value());
+}
+
 }  // namespace
 
 Scraper::Scraper(endpoint::Fetcher& fetcher, endpoint::AddressGuard guard, const base::Clock& clock,
-                 std::function<int64_t()> unix_now, telemetry::ScrapeCounters& counters)
+                 std::function<int64_t()> unix_now, telemetry::ScrapeCounters& counters,
+                 std::function<void()> on_value)
     : fetcher_(fetcher),
       guard_(std::move(guard)),
       clock_(clock),
       unix_now_(std::move(unix_now)),
       counters_(counters),
+      on_value_(std::move(on_value)),
       thread_("scraper", kStuckAfter, [this] { return Turn(); }) {}
 
 void Scraper::TakePlan(const PageKey& key, PagePlan plan, SteadyTime now) {
@@ -108,11 +114,27 @@ Duration Scraper::Turn() {
   }
   for (const auto& [key, plan] : due) {
     FetchPage(fetcher_, {plan.url, plan.address, plan.query, plan.timeout}, now, unix_now_(),
-              [this, key, plan](SteadyTime asked, absl::StatusOr<engine::PageReading> page) {
-                OnPage(key, plan, asked, std::move(page));
+              [this, key, plan](FetchedPage fetched) {
+                OnPage(key, plan, fetched.asked, std::move(fetched.page));
               });
   }
   return std::max(next - clock_.Now(), Duration::zero());
+}
+
+bool Scraper::TakePage(const PagePlan& plan, SteadyTime asked,
+                       const absl::StatusOr<engine::PageReading>& page, Page& known) {
+  bool another_value = false;
+  for (size_t i = 0; i < plan.keys.size(); ++i) {
+    const auto query = known.queries.find(plan.keys[i]);
+    if (query == known.queries.end()) continue;
+    EngineReading reading =
+        page.ok() ? query->second.history.Add(Alone(*page, i), 3 * plan.interval)
+                  : EngineReading::Missing(EngineGap::kFault, std::string(page.status().message()),
+                                           asked);
+    another_value |= IsAnotherValue(query->second.latest, reading);
+    query->second.latest = std::move(reading);
+  }
+  return another_value;
 }
 
 void Scraper::OnPage(const PageKey& key, const PagePlan& plan, SteadyTime asked,
@@ -121,6 +143,7 @@ void Scraper::OnPage(const PageKey& key, const PagePlan& plan, SteadyTime asked,
   counters_.scrapes.Add();
   if (!page.ok()) counters_.failures.Add();
   counters_.duration.Observe(base::Seconds(now - asked));
+  bool another_value = false;
   {
     base::MutexLock lock(mutex_);
     const auto found = pages_.find(key);
@@ -130,15 +153,9 @@ void Scraper::OnPage(const PageKey& key, const PagePlan& plan, SteadyTime asked,
     // One that failed is left in peace for a round.
     const SteadyTime soonest = page.ok() ? now : now + plan.interval;
     known.due = std::max(known.due, soonest);
-    for (size_t i = 0; i < plan.keys.size(); ++i) {
-      const auto query = known.queries.find(plan.keys[i]);
-      if (query == known.queries.end()) continue;
-      query->second.latest =
-          page.ok() ? query->second.history.Add(Alone(*page, i), 3 * plan.interval)
-                    : EngineReading::Missing(EngineGap::kFault,
-                                             std::string(page.status().message()), asked);
-    }
+    another_value = TakePage(plan, asked, page, known);
   }
+  if (another_value && on_value_) on_value_();
   thread_.Wake();
 }
 

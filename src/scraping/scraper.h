@@ -27,9 +27,11 @@ namespace kgs::scraping {
 class Scraper {
  public:
   /// \p fetcher must call nothing any more when the scraper ends, and outlive it. \p unix_now is
-  /// the time of the wall clock in milliseconds.
+  /// the time of the wall clock in milliseconds. \p on_value: a pod's engine has another value than
+  /// it had, or has one again; on the fetcher's thread, must not block, may be null.
   Scraper(endpoint::Fetcher& fetcher, endpoint::AddressGuard guard, const base::Clock& clock,
-          std::function<int64_t()> unix_now, telemetry::ScrapeCounters& counters);
+          std::function<int64_t()> unix_now, telemetry::ScrapeCounters& counters,
+          std::function<void()> on_value = nullptr);
 
   /// Until then Turn may be called by hand.
   void Start() { thread_.Start(); }
@@ -71,6 +73,9 @@ class Scraper {
   };
 
   void TakePlan(const PageKey& key, PagePlan plan, base::SteadyTime now) KGS_REQUIRES(mutex_);
+  /// What came of asking \p plan. True where any query has another value than before.
+  static bool TakePage(const PagePlan& plan, base::SteadyTime asked,
+                       const absl::StatusOr<engine::PageReading>& page, Page& known);
   /// On the fetcher's thread.
   void OnPage(const PageKey& key, const PagePlan& plan, base::SteadyTime asked,
               absl::StatusOr<engine::PageReading> page);
@@ -80,6 +85,7 @@ class Scraper {
   const base::Clock& clock_;
   const std::function<int64_t()> unix_now_;
   telemetry::ScrapeCounters& counters_;
+  const std::function<void()> on_value_;
   mutable base::Mutex mutex_;
   std::map<PageKey, Page> pages_ KGS_GUARDED_BY(mutex_);
   std::vector<model::PodEngineReading> refused_ KGS_GUARDED_BY(mutex_);

@@ -56,7 +56,10 @@ class ScraperTest : public ::testing::Test {
   kgs::testing::FakeClock clock_;
   FakeFetcher fetcher_;
   telemetry::ScrapeCounters counters_;
-  Scraper scraper_{fetcher_, Guard(), clock_, [] { return int64_t{1'790'000'000'000}; }, counters_};
+  int told_ = 0;
+  Scraper scraper_{fetcher_,  Guard(),
+                   clock_,    [] { return int64_t{1'790'000'000'000}; },
+                   counters_, [this] { ++told_; }};
 };
 
 TEST_F(ScraperTest, AsksNothingUntilSomebodyWantsIt) {
@@ -117,6 +120,23 @@ TEST_F(ScraperTest, NeverAsksTwiceAtATime) {
   fetcher_.Answer(kRunning3);
   Pass(20ms);
   EXPECT_THAT(fetcher_.asked, SizeIs(1)) << "the next was due";
+}
+
+TEST_F(ScraperTest, TellsOfEachValueThatIsAnother) {
+  const auto answer = [&](const std::string& page) {
+    AwaitAsked();
+    fetcher_.Answer(page);
+    return told_;
+  };
+  scraper_.SetTargets({Scrape("a", {Query("vllm_demand"), Query("vllm_running")})});
+  EXPECT_EQ(answer(kRunning3), 1) << "once a page";
+  EXPECT_EQ(answer(kRunning3), 1);
+  EXPECT_EQ(answer("vllm:num_requests_running 3\nvllm:num_requests_waiting 4\n"), 2);
+  AwaitAsked();
+  fetcher_.Fail(absl::UnavailableError("refused"));
+  EXPECT_EQ(told_, 2) << "that there is none makes nothing active";
+  EXPECT_EQ(answer("vllm:num_requests_running 3\nvllm:num_requests_waiting 4\n"), 3)
+      << "there is one again";
 }
 
 TEST_F(ScraperTest, AFailureIsAFaultAtOnceAndTheNextAnswerEndsIt) {

@@ -91,7 +91,8 @@ struct EndpointCounters {
 /// The agent's streams to the hubs.
 struct PublisherCounters {
   Counter reports;
-  /// Of them those sent before their time, since a value crossed what a hub waits for.
+  /// Of them those sent before their time, since a value of GPUs or of an engine crossed what a hub
+  /// waits for.
   Counter crossings;
   /// Streams that ended without being asked to.
   Counter stream_failures;

@@ -2,6 +2,7 @@
 """A running scaler and its clients, as tests of the whole binary use them."""
 
 import threading
+import time
 
 import externalscaler_pb2
 import externalscaler_pb2_grpc
@@ -168,6 +169,8 @@ class Stream:
     def __init__(self, call):
         self.call = call
         self.messages = []
+        # When the last of them came, by the monotonic clock.
+        self.last_at = None
         self.code = None
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
@@ -175,6 +178,7 @@ class Stream:
     def _follow(self):
         try:
             for message in self.call:
+                self.last_at = time.monotonic()
                 self.messages.append(message)
         except grpc.RpcError:
             pass
