@@ -196,6 +196,7 @@ void SimulatedApiServer::Route() {
         {"apps/v1", "Deployment", kWorkloads, [this](int i) { return Deployment(fleet_, i); }});
   Serve(*server_, "/api/v1" + in_namespace + "/pods",
         {"v1", "Pod", kPods, [this](int i) { return Pod(fleet_, i, started_); }});
+  Serve(*server_, "/api/v1/services", {"v1", "Service", 0, nullptr});
   server_->Get("/version", [](const httplib::Request&, httplib::Response& response) {
     response.set_content(json{{"major", "1"}, {"minor", "34"}}.dump(), kJson);
   });

@@ -11,6 +11,7 @@
 #include "kube/object_watch.h"
 #include "kube/refresh_pace.h"
 #include "kube/server_contact.h"
+#include "kube/service_watch.h"
 #include "kube/slice_watch.h"
 
 namespace kgs::kube {
@@ -95,7 +96,7 @@ class PollSummary {
 
 }  // namespace
 
-/// Except for the three that any thread may call: on the loop's thread. Events of watches only note
+/// Except for those that any thread may call: on the loop's thread. Events of watches only note
 /// what changed; Settle, on a timer of its own, then starts and ends watches.
 class Cluster::Impl {
  public:
@@ -110,6 +111,7 @@ class Cluster::Impl {
   void Start();
   void Refresh(std::function<void()> done);
   std::shared_ptr<const Published> Get() const { return published_.Get(); }
+  absl::StatusOr<std::optional<std::string>> NamespaceOfAddress(const std::string& address) const;
 
  private:
   void StartWatch(model::ObjectKind kind, const std::string& object_namespace);
@@ -119,6 +121,8 @@ class Cluster::Impl {
 
   void SettleSoon();
   void Settle();
+  /// What is watched in all namespaces, while there is any object.
+  void SettleClusterWide();
   void Tick();
   void Publish();
   bool Tried() const;
@@ -134,6 +138,8 @@ class Cluster::Impl {
   std::vector<std::unique_ptr<ObjectWatch>> objects_;
   std::map<std::string, std::unique_ptr<NamespaceSync>> namespaces_;
   std::unique_ptr<SliceWatch> slices_;
+  ServiceAddresses service_addresses_;
+  std::unique_ptr<ServiceWatch> services_;
 
   /// Of objects that name us, since the start.
   uint64_t changes_ = 0;
@@ -242,18 +248,36 @@ void Cluster::Impl::Settle() {
       ++sync;
     }
   }
-  if (namespaces_.empty() && slices_ != nullptr) {
-    slices_->Drop();
-    slices_.reset();
-  } else if (!namespaces_.empty() && slices_ == nullptr) {
-    slices_ = std::make_unique<SliceWatch>(*context_, store_);
-    store_.SetSlicesProblem("ResourceSlices have not been listed yet");
-  }
+  SettleClusterWide();
   for (const auto& [name, sync] : namespaces_) {
     if (sync->Tick(contact_->Problem())) news_ = true;
   }
   Publish();
   if (std::exchange(news_, false)) on_objects_();
+}
+
+void Cluster::Impl::SettleClusterWide() {
+  if (namespaces_.empty() && slices_ != nullptr) {
+    slices_->Drop();
+    slices_.reset();
+    services_.reset();
+  } else if (!namespaces_.empty() && slices_ == nullptr) {
+    slices_ = std::make_unique<SliceWatch>(*context_, store_);
+    store_.SetSlicesProblem("ResourceSlices have not been listed yet");
+    services_ = std::make_unique<ServiceWatch>(*context_, service_addresses_);
+  }
+  if (services_ != nullptr) services_->Tick();
+}
+
+absl::StatusOr<std::optional<std::string>> Cluster::Impl::NamespaceOfAddress(
+    const std::string& address) const {
+  const auto service = service_addresses_.NamespaceOf(address);
+  if (!service.ok()) return service.status();
+  const std::optional<std::string> pod = store_.NamespaceOfAddress(address);
+  if (!pod) return *service;
+  // A load balancer may give out the address of a node.
+  const bool shared = service->has_value() && **service != *pod;
+  return shared ? std::string() : *pod;
 }
 
 void Cluster::Impl::Tick() {
@@ -274,7 +298,7 @@ bool Cluster::Impl::Tried() const {
   for (const auto& [name, sync] : namespaces_) {
     if (!sync->Tried()) return false;
   }
-  return slices_ == nullptr || slices_->Tried();
+  return slices_ == nullptr || (slices_->Tried() && services_->Tried());
 }
 
 void Cluster::Impl::Publish() {
@@ -296,6 +320,7 @@ void Cluster::Impl::Publish() {
   if (slices_ != nullptr && slices_->watch() != nullptr) {
     published->watches.push_back(slices_->watch()->state());
   }
+  if (services_ != nullptr) published->watches.push_back(services_->state());
   if (const std::optional<ReflectorState> state = polls.State()) {
     published->watches.push_back(*state);
   }
@@ -325,6 +350,10 @@ bool Cluster::Synced() const { return impl_->Get()->synced; }
 std::string Cluster::Problem() const { return impl_->Get()->Problem(); }
 std::string Cluster::ProblemOf(model::ObjectKind kind, const std::string& object_namespace) const {
   return impl_->Get()->ProblemOf(kind, object_namespace);
+}
+absl::StatusOr<std::optional<std::string>> Cluster::NamespaceOfAddress(
+    const std::string& address) const {
+  return impl_->NamespaceOfAddress(address);
 }
 std::vector<ReflectorState> Cluster::Watches() const { return impl_->Get()->watches; }
 

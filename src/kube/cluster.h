@@ -7,11 +7,15 @@
 // - pods, and the apps kinds that are scaled, one watch a kind and namespace, never one a workload;
 // - targets of other kinds: their /scale, once a second, since it can only be read. Their resource
 //   comes from status.scaleTargetGVKR, else from discovery;
-// - ResourceSlices (Dynamic Resource Allocation), where the API server serves them.
+// - ResourceSlices (Dynamic Resource Allocation), where the API server serves them;
+// - Services of all namespaces, for whose an address is.
 #pragma once
+
+#include <absl/status/statusor.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +66,11 @@ class Cluster {
   /// Why objects of this kind and namespace are not known: as Problem, or their own list is not
   /// there yet, is refused, or has lost touch. Else empty. Any thread.
   std::string ProblemOf(model::ObjectKind kind, const std::string& object_namespace) const;
+  /// The namespace of the pod or Service that has this IP address, spelled as inet_ntop does; empty
+  /// where those of several have it. Nothing where none is known to. Of pods as
+  /// Store::NamespaceOfAddress, of Services all. UNAVAILABLE where Services are not known: they may
+  /// not be read, or the API server is out of reach. Any thread.
+  absl::StatusOr<std::optional<std::string>> NamespaceOfAddress(const std::string& address) const;
   /// Of every watch, and of the /scale polls as one. Any thread.
   std::vector<ReflectorState> Watches() const;
 

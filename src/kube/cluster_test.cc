@@ -53,7 +53,7 @@ TEST_F(ClusterTest, WatchesWhatAnObjectNeeds) {
   EXPECT_EQ(ProblemOf("web"), "pods in team: not listed yet");
   AnswerList(kJobs, {});
   Settle();
-  EXPECT_TRUE(Listing(kPods) && Listing(kDeployments) && Asked(kSlices));
+  EXPECT_TRUE(Listing(kPods) && Listing(kDeployments) && Asked(kSlices) && Listing(kServices));
   EXPECT_FALSE(cluster_->Synced());
   AnswerList(kPods, {PodJson("web-a", {{"app", "web"}}), PodJson("db-0", {{"app", "db"}})});
   Settle();
@@ -65,6 +65,9 @@ TEST_F(ClusterTest, WatchesWhatAnObjectNeeds) {
   EXPECT_THAT(PodsOf("web"), ElementsAre("web-a"));
   EXPECT_FALSE(cluster_->Synced());
   Answer(kSlices, 404, "404 page not found");
+  Settle();
+  EXPECT_FALSE(cluster_->Synced());
+  AnswerList(kServices, {});
   Settle();
   EXPECT_TRUE(cluster_->Synced());
   EXPECT_GT(objects_calls_, 0);
@@ -133,6 +136,42 @@ TEST_F(ClusterTest, EndsWatchesWithTheLastObject) {
   EXPECT_TRUE(Listing(kPods) && Listing(kDeployments));
   EXPECT_EQ(ProblemOf("web"), "pods in team: not listed yet");
   EXPECT_TRUE(cluster_->Synced());
+}
+
+TEST_F(ClusterTest, KnowsWhoseAnAddressIs) {
+  Start();
+  EXPECT_EQ(OwnerOf("10.96.0.1"), "Services: not listed yet");
+  AnswerList(kObjects, {ObjectJson("web")});
+  AnswerList(kJobs, {});
+  Settle();
+  EXPECT_EQ(OwnerOf("10.96.0.1"), "Services: not listed yet");
+  json broken = ServiceJson("other", "broken", "10.96.0.9");
+  broken["spec"]["clusterIPs"] = "10.96.0.9";
+  AnswerList(kServices, {ServiceJson("team", "web", "10.96.0.1"),
+                         ServiceJson("other", "db", "10.96.0.2"), broken});
+  json pod = PodJson("web-a", {{"app", "web"}});
+  pod["status"]["podIP"] = "10.1.0.1";
+  json on_node = PodJson("web-b", {{"app", "web"}});
+  on_node["status"]["podIP"] = "192.0.2.1";
+  AnswerList(kPods, {pod, on_node});
+  Settle();
+  EXPECT_EQ(OwnerOf("10.96.0.1"), "team");
+  EXPECT_EQ(OwnerOf("10.96.0.2"), "other");
+  EXPECT_EQ(OwnerOf("10.1.0.1"), "team");
+  EXPECT_EQ(OwnerOf("10.96.0.3"), "nobody's");
+  Event(kServices, "MODIFIED", ServiceJson("other", "db", "192.0.2.1"));
+  EXPECT_EQ(OwnerOf("10.96.0.2"), "nobody's");
+  EXPECT_EQ(OwnerOf("192.0.2.1"), "") << "a pod's and another namespace's Service's";
+  Event(kServices, "DELETED", ServiceJson("other", "db", "192.0.2.1"));
+  EXPECT_EQ(OwnerOf("192.0.2.1"), "team");
+  Answer(std::string(kServices) + "?watch=", 410, "{}");
+  AnswerList(kServices, {ServiceJson("other", "cache", "10.96.0.4")});
+  Settle();
+  EXPECT_EQ(OwnerOf("10.96.0.1"), "nobody's") << "the list no longer names it";
+  EXPECT_EQ(OwnerOf("10.96.0.4"), "other");
+  Event(kObjects, "DELETED", ObjectJson("web"));
+  EXPECT_EQ(OwnerOf("10.96.0.4"), "Services: not listed yet");
+  EXPECT_FALSE(Asked(kServices));
 }
 
 TEST_F(ClusterTest, EndsTheWatchOfAKindThatNobodyScales) {
@@ -271,8 +310,8 @@ TEST_F(ClusterTest, CountsItsWatches) {
   transport_.Advance(kSecond);
   std::vector<std::string> names;
   for (const ReflectorState& state : cluster_->Watches()) names.push_back(state.name);
-  EXPECT_THAT(names,
-              ElementsAre("ScaledObjects", "ScaledJobs", "pods in team", "deployments in team"));
+  EXPECT_THAT(names, ElementsAre("ScaledObjects", "ScaledJobs", "pods in team",
+                                 "deployments in team", "Services"));
   EXPECT_EQ(StateOf("pods in team").events, 1u);
   EXPECT_TRUE(StateOf("pods in team").live);
 }

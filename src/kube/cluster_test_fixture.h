@@ -24,6 +24,7 @@ inline constexpr char kJobs[] = "/apis/keda.sh/v1alpha1/scaledjobs";
 inline constexpr char kPods[] = "/api/v1/namespaces/team/pods";
 inline constexpr char kDeployments[] = "/apis/apps/v1/namespaces/team/deployments";
 inline constexpr char kSlices[] = "/apis/resource.k8s.io";
+inline constexpr char kServices[] = "/api/v1/services";
 
 /// Names us; \p target as in spec.scaleTargetRef.
 inline json ObjectJson(const std::string& name, const json& target) {
@@ -52,6 +53,14 @@ inline json DeploymentJson(const std::string& name, int replicas = 1) {
       {"spec", {{"replicas", replicas}, {"selector", {{"matchLabels", {{"app", name}}}}}}}};
 }
 
+inline json ServiceJson(const std::string& service_namespace, const std::string& name,
+                        const std::string& address) {
+  return {
+      {"metadata",
+       {{"namespace", service_namespace}, {"name", name}, {"uid", "s"}, {"resourceVersion", "5"}}},
+      {"spec", {{"clusterIP", address}, {"clusterIPs", json::array({address})}}}};
+}
+
 class ClusterTest : public ::testing::Test {
  protected:
   void Start(ClusterOptions options = {}) {
@@ -73,6 +82,7 @@ class ClusterTest : public ::testing::Test {
     AnswerList(kDeployments, {DeploymentJson("web", 3)});
     AnswerList(kPods, {PodJson("web-a", {{"app", "web"}})});
     Answer(kSlices, 404, "404 page not found");
+    AnswerList(kServices, {ServiceJson("team", "web", "10.96.0.1")});
     Settle();
   }
   void Settle() { transport_.Advance(std::chrono::milliseconds(10)); }
@@ -126,6 +136,11 @@ class ClusterTest : public ::testing::Test {
     if (!workload) return names;
     for (const PodPtr& pod : workload->pods) names.push_back(pod->name.name);
     return names;
+  }
+  /// Whose the address is: "nobody's", or why that is not known.
+  std::string OwnerOf(const std::string& address) const {
+    const auto owner = cluster_->NamespaceOfAddress(address);
+    return owner.ok() ? owner->value_or("nobody's") : std::string(owner.status().message());
   }
   /// The state of one watch; nameless where there is none.
   ReflectorState StateOf(const std::string& name) const {

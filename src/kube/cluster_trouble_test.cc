@@ -96,7 +96,10 @@ TEST_F(ClusterTroubleTest, ARefusalStopsTheWorkloadsThatNeedIt) {
   AnswerList(kDeployments, {DeploymentJson("web")});
   Answer("/apis/apps/v1/namespaces/team/statefulsets", 403, "forbidden");
   Answer(kSlices, 403, "forbidden");
+  Answer(kServices, 403, R"({"kind": "Status", "message": "services is forbidden"})");
   Settle();
+  EXPECT_THAT(OwnerOf("10.96.0.1"),
+              StartsWith("Services: not listed yet: GET /api/v1/services: HTTP 403: services"));
   EXPECT_EQ(ProblemOf("web"), "");
   EXPECT_THAT(ProblemOf("db"), HasSubstr("statefulsets in team: not listed yet: GET"));
   EXPECT_EQ(cluster_->Problem(), "");
@@ -122,6 +125,22 @@ TEST_F(ClusterTroubleTest, AWatchThatStaysDownIsAProblemOfItsNamespace) {
   transport_.Head(transport_.Find(kPods), 200);
   Settle();
   EXPECT_EQ(ProblemOf("web"), "");
+}
+
+TEST_F(ClusterTroubleTest, WithoutWordOfServicesForLongNoAddressIsAnyonesForSure) {
+  StartWithWeb();
+  EXPECT_EQ(OwnerOf("10.96.0.1"), "team");
+  Break(std::string(kServices) + "?watch=");
+  for (int i = 0; i < 32; ++i) {
+    AdvanceInContact(1);
+    if (Asked(kServices)) Answer(kServices, 403, "forbidden");
+    if (i < 29) {
+      ASSERT_EQ(OwnerOf("10.96.0.1"), "team") << i;
+    }
+  }
+  AdvanceInContact(1);
+  EXPECT_THAT(OwnerOf("10.96.0.1"), StartsWith("Services: out of touch: GET"));
+  EXPECT_EQ(ProblemOf("web"), "") << "nothing else needs them";
 }
 
 TEST_F(ClusterTroubleTest, AWatchOfTargetsThatStaysDownIsTheirProblem) {

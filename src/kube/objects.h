@@ -54,6 +54,10 @@ absl::StatusOr<model::ScaleTarget> ReadScale(const model::TargetRef& ref,
 absl::StatusOr<std::vector<std::pair<model::DraDevice, std::string>>> ReadResourceSlice(
     const nlohmann::json& object);
 
+/// The addresses of a Service, spelled as inet_ntop does: the cluster's, external ones and a load
+/// balancer's. None of a headless one.
+absl::StatusOr<std::vector<std::string>> ReadServiceAddresses(const nlohmann::json& object);
+
 /// Keys that none of the above looks at and that make up most of an object's bytes. Keys that users
 /// choose (of labels, annotations, a trigger's metadata) may be called so too: whoever leaves these
 /// out has to tell the difference, as client/slim_json.h does.

@@ -43,6 +43,7 @@ class ScalePollTest : public ClusterTest {
     StartWith({object});
     AnswerList(kPods, {PodJson("canary-a", {{"app", "canary"}})});
     Answer(kSlices, 404, "404 page not found");
+    AnswerList(kServices, {});
     Settle();
   }
 };

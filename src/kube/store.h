@@ -75,7 +75,7 @@ class Store {
   /// The namespace of the pod that has this IP address, spelled as Kubernetes does; empty where
   /// pods of several have it (that of a node). Nothing where no pod is known to: only status.podIP
   /// counts, only of pods that have not ended, and only of namespaces that are watched, which are
-  /// those with an object that names us. A Service's own address is nobody's here.
+  /// those with an object that names us. Services' addresses: Cluster::NamespaceOfAddress.
   std::optional<std::string> NamespaceOfAddress(const std::string& address) const;
   StoreCounts Counts() const;
 

@@ -6,10 +6,10 @@
         api.set_pod("default", "llama-0", node="gpu-node-a", labels={"app": "llama"})
         config = api.kubeconfig(tmp_path / "config")
 
-It serves the kinds of kube_kinds.KINDS and those that `add_kind` adds, to who may only read: get,
-list (limit, continue, selectors), watch (bookmarks, initial events), /scale and discovery. What it
-does not do: HTTP/2, writes over the API, aggregated discovery, answers other than JSON. A client
-certificate of another authority ends the handshake; the real server answers 401.
+It serves the kinds of kube_kinds.KINDS and UNRECORDED and those that `add_kind` adds, to who may
+only read: get, list (limit, continue, selectors), watch (bookmarks, initial events), /scale and
+discovery. What it does not do: HTTP/2, writes over the API, aggregated discovery, answers other than
+JSON. A client certificate of another authority ends the handshake; the real server answers 401.
 
 real_kube_api.RealKubeApi has the same methods as far as a real server can do them.
 """
@@ -24,7 +24,7 @@ from fake_kube_store import Store
 from fake_kube_watch import BOOKMARK_SECONDS, Watch
 from kube_access import KubeAccess
 from kube_credentials import READER, TOKENS, Authority
-from kube_kinds import KINDS, Kind, pod_fields
+from kube_kinds import KINDS, UNRECORDED, Kind, pod_fields
 
 _ANONYMOUS = "system:anonymous"
 
@@ -35,7 +35,7 @@ class FakeKubeApi(KubeAccess):
     def __init__(self, folder=None, tls=True):
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="fake-kube-")
         self.folder = pathlib.Path(folder or self._temporary.name)
-        self.kinds = dict(KINDS)
+        self.kinds = {**KINDS, **UNRECORDED}
         self.store = Store(self.kinds)
         self.token = TOKENS[READER]
         self.bookmark_seconds = BOOKMARK_SECONDS

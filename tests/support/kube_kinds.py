@@ -55,6 +55,11 @@ KINDS = {kind.name: kind for kind in (
          scale=("status", "selector")),
 )}
 
+# Built-in kinds of which no more is needed than that they can be read: nothing of them is recorded.
+UNRECORDED = {kind.name: kind for kind in (
+    Kind("Service", "", "v1", "services"),
+)}
+
 
 def _container():
     return {
@@ -133,6 +138,7 @@ _MANIFESTS = {
     "LeaderWorkerSet": lambda name: {"spec": {
         "replicas": 1, "leaderWorkerTemplate": {"size": 2, "workerTemplate": _template(name)}}},
     "Rollout": _workload,
+    "Service": lambda name: {"spec": {"ports": [{"port": 80}], "selector": {"app": name}}},
 }
 
 

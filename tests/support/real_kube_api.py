@@ -21,13 +21,13 @@ import keda_crds
 from kube_access import KubeAccess
 from kube_client import PATIENCE_S, ApiError
 from kube_credentials import READER, TOKENS, Authority, signing_key
-from kube_kinds import (KINDS, Kind, apply_fields, manifest, pod_fields, status_writer,
+from kube_kinds import (KINDS, UNRECORDED, Kind, apply_fields, manifest, pod_fields, status_writer,
                         writer)
 
 # What a hub needs to read.
 READER_RULES = [
     {"apiGroups": ["keda.sh"], "resources": ["scaledobjects", "scaledjobs"]},
-    {"apiGroups": [""], "resources": ["pods"]},
+    {"apiGroups": [""], "resources": ["pods", "services"]},
     {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets", "replicasets"]},
     {"apiGroups": ["resource.k8s.io"], "resources": ["resourceslices"]},
     {"apiGroups": ["*"], "resources": ["*/scale"]},
@@ -52,7 +52,7 @@ class RealKubeApi(KubeAccess):
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="kube-api-")
         self.folder = pathlib.Path(folder or self._temporary.name)
         self.logs = pathlib.Path(logs or self.folder)
-        self.kinds = dict(KINDS)
+        self.kinds = {**KINDS, **UNRECORDED}
         self._etcd = self._server = None
 
     def __enter__(self):
