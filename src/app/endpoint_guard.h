@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a hub adds to the rules of endpoint/address_guard, and keeps up to date: the ports on which
-// it listens, on every address of its own; the API server; the pods of other namespaces.
+// it listens, on every address of its own; the API server; the pods and Services of other
+// namespaces.
 //
 // What it does not recognise: pods of namespaces that are not watched (those without an object that
-// names us), a dual-stack pod's second address, and a Service's own address (clusterIP,
-// externalIPs, a load balancer's), since neither Services nor all pods are watched. An endpoint may
-// lead to those of another namespace; only a NetworkPolicy keeps it from there. It is got by GET of
-// the URL's path, and nothing of what is answered but numbers of the asked series comes out.
+// names us, also other replicas of the hub), a dual-stack pod's second address, nodes, the control
+// plane at other addresses than ours, and what stands behind a Service of the object's own
+// namespace. An endpoint may lead to those; only a NetworkPolicy keeps it from there. It is got by
+// GET of the URL's path, and nothing of what is answered but numbers of the asked series comes out.
 #pragma once
 
 #include <absl/status/statusor.h>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/unix_time.h"
+#include "base/log.h"
 
 namespace kgs::app {
 namespace {
@@ -13,6 +14,10 @@ absl::StatusOr<endpoint::NamedEndpoints> LoadNamed(const std::string& file) {
   auto named = endpoint::NamedEndpoints::Load(file);
   if (!named.ok()) return named.status();
   if (absl::Status status = named->CheckFiles(); !status.ok()) return status;
+  for (const std::string& name : named->InTheClear()) {
+    base::LogWarn("a named endpoint's credential is sent in the clear; give its url https",
+                  {{"endpoint", name}});
+  }
   return named;
 }
 
@@ -45,7 +50,8 @@ EndpointSide::EndpointSide(const Options& options, const base::Clock& clock,
                 [this](endpoint::ResolveRequest request, endpoint::Resolver::OnAddresses tell) {
                   resolver_.Resolve(std::move(request), std::move(tell));
                 },
-                [this] { return guard_->Get(); }, named_, clock, &UnixNow, counters_}) {}
+                [this] { return guard_->Get(); }, named_, clock, &UnixNow, counters_,
+                surroundings_.on_demand}) {}
 
 void EndpointSide::Start(std::vector<uint16_t> own_ports) {
   GuardSources sources;

@@ -8,6 +8,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,8 @@ class EndpointSide {
     /// Must be callable until Stop.
     endpoint::OwnerNamespace owner_namespace;
     endpoint::LookUp look_up = &endpoint::LookUpByDns;
+    /// As EndpointScraper::Parts has it. May be null.
+    std::function<void()> on_demand = nullptr;
   };
 
   /// An error has all that is wrong with the named endpoints and their files.
@@ -61,6 +64,11 @@ class EndpointSide {
   std::optional<scraping::EndpointReading> Latest(const scraping::EndpointKey& endpoint,
                                                   const std::string& query_key) const {
     return scraper_.Latest(endpoint, query_key);
+  }
+  /// As EndpointScraper::LatestWake.
+  std::optional<scraping::EndpointWake> LatestWake(const scraping::EndpointKey& endpoint,
+                                                   const std::string& query_key) const {
+    return scraper_.LatestWake(endpoint, query_key);
   }
   std::vector<base::ThreadHealth> Health() const;
   http::EndpointMetrics Metrics() const { return {scraper_.targets(), &counters_}; }

@@ -107,7 +107,10 @@ TEST_F(EndpointSideTest, AsksANamedEndpointWithItsCredential) {
       Write("named.yaml", "endpoints:\n- {name: epp, url: '" + url +
                               "', tokenFile: " + Write("token", "token\n") + "}\n");
   options_.engine_endpoint_allow = endpoint::ParseAllowed({"127.0.0.0/8"}).value();
+  ::testing::internal::CaptureStderr();
   Make();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("is sent in the clear"), HasSubstr("\"endpoint\":\"epp\"")));
   side_->Start({});
   const EngineReading reading =
       Await(Target(url + "/metrics", "epp"),

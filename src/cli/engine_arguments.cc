@@ -32,6 +32,11 @@ class Parser {
     parsed_.timeout =
         timeout_.value_or(parsed_.dialect != nullptr ? parsed_.dialect->timeout : kUsualTimeout);
     parsed_.interval = interval_.value_or(parsed_.interval);
+    // As a trigger's engineEndpoint is read.
+    if (parsed_.url && parsed_.url->path_and_query == "/") {
+      parsed_.url->path_and_query =
+          parsed_.dialect != nullptr ? parsed_.dialect->path : std::string("/metrics");
+    }
     return std::move(parsed_);
   }
 

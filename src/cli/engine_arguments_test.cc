@@ -35,6 +35,12 @@ TEST(EngineArgumentsTest, AFileOrAUrl) {
   EXPECT_EQ(parsed->url->Text(), "https://[::1]:8443/metrics?a=b");
 }
 
+TEST(EngineArgumentsTest, AUrlWithoutAPathMeansTheEnginesOwn) {
+  EXPECT_EQ(ParseEngineArguments({"http://vllm:8000"})->url->Text(), "http://vllm:8000/metrics");
+  EXPECT_EQ(ParseEngineArguments({"http://trtllm:8000/", "--engine", "trtllm"})->url->Text(),
+            "http://trtllm:8000/prometheus/metrics");
+}
+
 TEST(EngineArgumentsTest, DefaultsAreThoseOfTheScraper) {
   const auto parsed = ParseEngineArguments({kUrl});
   ASSERT_TRUE(parsed.ok()) << parsed.status();

@@ -89,8 +89,8 @@ absl::StatusOr<EnginePage> ExplainPage(const PageQuery& query, const Dialect* ch
   if (before != nullptr) page.compared_over = now.taken - before->taken;
   const auto values = engine::EngineValues(query, before, now);
   for (size_t i = 0; i < values.size(); ++i) {
-    const auto& [signal, dialect] = query.wanted()[i];
-    if (dialect != chosen) continue;
+    const engine::Signal& signal = query.wanted()[i].signal;
+    if (query.wanted()[i].dialect != chosen) continue;
     page.metrics.push_back({signal.name, signal.unit, values[i], Sources(signal, now.signals[i])});
   }
   return page;

@@ -103,7 +103,9 @@ std::string AddressPagesText(const endpoint::Url& url, const std::vector<Address
 }
 
 std::string AddressPagesJson(const endpoint::Url& url, const std::vector<AddressPage>& pages) {
-  Json json = {{"url", url.Shown()}, {"pages", Json::array()}};
+  const std::string text = url.Text();
+  // The query may be secret.
+  Json json = {{"url", text.substr(0, text.find('?'))}, {"pages", Json::array()}};
   for (const AddressPage& one : pages) {
     Json row = {{"address", one.address.Text()}};
     if (one.page.ok()) {

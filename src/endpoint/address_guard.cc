@@ -87,7 +87,7 @@ AddressGuard::AddressGuard(GuardRules rules) : rules_(std::move(rules)) {}
 absl::Status AddressGuard::Judge(const IpAddress& address, uint16_t port,
                                  std::string_view object_namespace) const {
   for (const IpAddress& meaning : Meanings(address)) {
-    if (IsAllowed(meaning)) continue;
+    if (IsInAllowed(meaning)) continue;
     const std::string why = WhyRefused(meaning, port, object_namespace);
     if (why.empty()) continue;
     std::string message = address.Text();
@@ -99,6 +99,12 @@ absl::Status AddressGuard::Judge(const IpAddress& address, uint16_t port,
 }
 
 bool AddressGuard::IsAllowed(const IpAddress& address) const {
+  const std::vector<IpAddress> meanings = Meanings(address);
+  return std::all_of(meanings.begin(), meanings.end(),
+                     [this](const IpAddress& meaning) { return IsInAllowed(meaning); });
+}
+
+bool AddressGuard::IsInAllowed(const IpAddress& address) const {
   return std::any_of(rules_.allowed.begin(), rules_.allowed.end(),
                      [&](const Cidr& block) { return block.Contains(address); });
 }

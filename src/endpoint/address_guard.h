@@ -54,11 +54,17 @@ class AddressGuard {
   absl::Status Judge(const IpAddress& address, uint16_t port,
                      std::string_view object_namespace) const;
 
+  /// Whether the operator allows it, whatever else would refuse it.
+  bool IsAllowed(const IpAddress& address) const;
+  /// Whether the operator allows no address at all.
+  bool allows_none() const { return rules_.allowed.empty(); }
+
  private:
   /// Empty, or why \p address, which embeds no other, is refused: "is a loopback address".
   std::string WhyRefused(const IpAddress& address, uint16_t port,
                          std::string_view object_namespace) const;
-  bool IsAllowed(const IpAddress& address) const;
+  /// As IsAllowed, of an address that embeds no other.
+  bool IsInAllowed(const IpAddress& address) const;
 
   const GuardRules rules_;
 };

@@ -166,6 +166,18 @@ TEST(AddressGuardTest, TheAllowListGoesFirst) {
   EXPECT_THAT(Judged(guard, "::ffff:169.254.169.254"), HasSubstr("metadata"));
 }
 
+TEST(AddressGuardTest, TellsWhatTheOperatorAllows) {
+  const AddressGuard guard = Allowing({"10.0.0.0/8"});
+  EXPECT_FALSE(guard.allows_none());
+  EXPECT_TRUE(guard.IsAllowed(At("10.0.0.1")));
+  EXPECT_TRUE(guard.IsAllowed(At("::ffff:10.0.0.1")));
+  EXPECT_FALSE(guard.IsAllowed(At("8.8.8.8"))) << "what is not refused is not allowed by that";
+  EXPECT_FALSE(guard.IsAllowed(At("::ffff:8.8.8.8")));
+  // Either of several addresses may be meant.
+  EXPECT_FALSE(guard.IsAllowed(At("64:ff9b:1:a9fe:a9:fe00:a00:1")));
+  EXPECT_TRUE(AddressGuard({}).allows_none());
+}
+
 TEST(AddressGuardTest, AllOfIpv6AllowsNoIpv4InDisguise) {
   const AddressGuard guard = Allowing({"::/0"});
   EXPECT_EQ(Judged(guard, "::1"), "ok");

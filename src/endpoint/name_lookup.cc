@@ -9,12 +9,11 @@
 #include <iterator>
 #include <memory>
 
+#include "endpoint/cluster_name.h"
 #include "endpoint/resolver.h"
 
 namespace kgs::endpoint {
 namespace {
-
-constexpr size_t kMostAddresses = 256;
 
 Addresses SortedOfFamily(const Addresses& found, bool v4) {
   Addresses addresses;
@@ -34,7 +33,7 @@ absl::StatusOr<Addresses> LookUpByDns(const std::string& host) {
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (error != 0) {
-    return absl::UnavailableError(host + " cannot be resolved: " + gai_strerror(error));
+    return absl::UnavailableError(ShownHost(host) + " cannot be resolved: " + gai_strerror(error));
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, &freeaddrinfo);
   Addresses addresses;
@@ -42,11 +41,7 @@ absl::StatusOr<Addresses> LookUpByDns(const std::string& host) {
     if (entry->ai_addr == nullptr) continue;
     if (const auto address = IpAddress::From(*entry->ai_addr)) addresses.push_back(*address);
   }
-  if (addresses.empty()) return absl::UnavailableError(host + " has no address");
-  if (addresses.size() > kMostAddresses) {
-    return absl::ResourceExhaustedError(host + " has more than " + std::to_string(kMostAddresses) +
-                                        " addresses");
-  }
+  if (addresses.empty()) return absl::UnavailableError(ShownHost(host) + " has no address");
   return addresses;
 }
 
@@ -58,12 +53,26 @@ Addresses OneFamily(const Addresses& found) {
   return other.size() > preferred.size() ? other : preferred;
 }
 
+absl::Status JudgeName(const ResolveRequest& request) {
+  const std::string_view named = WhatOfAnotherNamespace(request.url.host, request.object_namespace);
+  if (named.empty()) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      "host " + ShownHost(request.url.host) + " is refused: it names " + std::string(named) +
+      " of another namespace than the object's; --engine-endpoint-allow can allow it, with every "
+      "address behind it");
+}
+
 absl::Status JudgeAll(const Addresses& found, const ResolveRequest& request) {
+  const bool all_allowed = std::all_of(
+      found.begin(), found.end(),
+      [&request](const IpAddress& address) { return request.guard->IsAllowed(address); });
+  if (all_allowed) return absl::OkStatus();
+  if (absl::Status named = JudgeName(request); !named.ok()) return named;
   for (const IpAddress& address : found) {
     const absl::Status judged =
         request.guard->Judge(address, request.url.port, request.object_namespace);
     if (judged.ok()) continue;
-    return absl::Status(judged.code(), "host " + request.url.host +
+    return absl::Status(judged.code(), "host " + ShownHost(request.url.host) +
                                            " is refused: " + std::string(judged.message()));
   }
   return absl::OkStatus();

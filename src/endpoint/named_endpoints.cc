@@ -80,6 +80,14 @@ absl::Status NamedEndpoints::CheckFiles() const {
   return problems.empty() ? absl::OkStatus() : absl::InvalidArgumentError(problems);
 }
 
+std::vector<std::string> NamedEndpoints::InTheClear() const {
+  std::vector<std::string> names;
+  for (const auto& [name, endpoint] : endpoints_) {
+    if (!endpoint.url.https) names.push_back(name);
+  }
+  return names;
+}
+
 const NamedEndpoint* NamedEndpoints::Find(std::string_view name) const {
   const auto found = endpoints_.find(name);
   return found == endpoints_.end() ? nullptr : &found->second;

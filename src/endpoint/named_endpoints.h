@@ -22,6 +22,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "endpoint/fetcher.h"
 #include "endpoint/url.h"
@@ -64,6 +65,9 @@ class NamedEndpoints {
 
   /// INVALID_ARGUMENT with all that would be wrong with the files of secrets and authorities now.
   absl::Status CheckFiles() const;
+
+  /// Names of those whose secret anybody between can read, since their URL has http.
+  std::vector<std::string> InTheClear() const;
 
   /// Null where there is none.
   const NamedEndpoint* Find(std::string_view name) const;

@@ -15,6 +15,7 @@ namespace kgs::endpoint {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -85,6 +86,10 @@ TEST_F(NamedEndpointsTest, AreFoundByName) {
   EXPECT_EQ(endpoints.Find(""), nullptr);
   EXPECT_EQ(NamedEndpoints().Find("gateway"), nullptr);
   EXPECT_TRUE(NamedEndpoints::Parse("endpoints: []", "f").ok());
+}
+
+TEST_F(NamedEndpointsTest, TellWhichSecretsAreSentInTheClear) {
+  EXPECT_THAT(Endpoints().InTheClear(), ElementsAre("vendor"));
 }
 
 TEST_F(NamedEndpointsTest, GiveTheCredentialToTheirOwnOrigin) {

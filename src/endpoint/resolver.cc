@@ -3,9 +3,11 @@
 
 #include <absl/status/status.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/lane.h"
 #include "base/mutex.h"
@@ -52,17 +54,30 @@ class Resolver::Loop {
   base::ThreadHealth Health() const { return thread_.Health(clock_.Now()); }
 
  private:
+  struct Lookup {
+    /// Whose lane it has.
+    std::string object_namespace;
+    base::SteadyTime begun;
+  };
   struct Name {
+    /// Of who asked for it first.
+    std::string object_namespace;
     std::vector<Asker> askers;
-    bool looked_up = false;
+    /// Where it is being looked up.
+    std::optional<Lookup> lookup;
   };
 
   base::Duration Turn();
   void TakeNew();
   void Add(Asker asker);
+  absl::Status CheckRoom(const ResolveRequest& request) const;
+  void Queue(const std::string& host);
   void TakeAnswers();
+  void EndLookup(const std::string& host, const Lookup& lookup);
   void ExpireOverdue(base::SteadyTime now);
   void HandOut();
+  std::optional<std::string> NextToLookUp(base::SteadyTime now);
+  std::optional<std::string> WithoutLane(const std::vector<Asker>& askers) const;
   std::optional<base::SteadyTime> NextDeadline() const;
   static void Tell(const Asker& asker, const absl::StatusOr<Addresses>& found);
 
@@ -72,8 +87,12 @@ class Resolver::Loop {
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   /// The loop's: names that somebody waits for, or that are being looked up.
   std::map<std::string, Name> names_;
-  /// Those of names_ that no lane has had, oldest first.
+  /// Those of names_ that no lane has had: those that hung behind the others, else oldest first.
   std::deque<std::string> queue_;
+  /// Names whose last lookup took longer than anybody waits; at most as many as are waited for.
+  std::set<std::string> hung_;
+  /// Namespaces that have a lane.
+  std::set<std::string> served_;
   std::vector<std::unique_ptr<base::Lane>> lanes_;
   base::Mutex mutex_;
   bool stopped_ KGS_GUARDED_BY(mutex_) = false;
@@ -142,17 +161,42 @@ void Resolver::Loop::Add(Asker asker) {
     Tell(asker, Addresses{*url.address});
     return;
   }
-  const std::string host = url.host;
-  if (!names_.contains(host)) {
-    if (names_.size() >= limits_.names) {
-      Tell(asker, absl::ResourceExhaustedError("host " + host + ": more than " +
-                                               std::to_string(limits_.names) +
-                                               " names are being resolved"));
+  // What the operator allows is known of addresses alone.
+  if (asker.request.guard->allows_none()) {
+    if (const absl::Status judged = JudgeName(asker.request); !judged.ok()) {
+      Tell(asker, judged);
       return;
     }
-    queue_.push_back(host);
+  }
+  const std::string host = url.host;
+  if (!names_.contains(host)) {
+    if (const absl::Status full = CheckRoom(asker.request); !full.ok()) {
+      Tell(asker, full);
+      return;
+    }
+    names_[host].object_namespace = asker.request.object_namespace;
+    Queue(host);
   }
   names_[host].askers.push_back(std::move(asker));
+}
+
+absl::Status Resolver::Loop::CheckRoom(const ResolveRequest& request) const {
+  const auto full = [&request](size_t most, const std::string& what) {
+    return absl::ResourceExhaustedError("host " + ShownHost(request.url.host) + ": more than " +
+                                        std::to_string(most) + what + " are being resolved");
+  };
+  if (names_.size() >= limits_.names) return full(limits_.names, " names");
+  const auto of_namespace = std::count_if(names_.begin(), names_.end(), [&](const auto& name) {
+    return name.second.object_namespace == request.object_namespace;
+  });
+  if (static_cast<size_t>(of_namespace) < limits_.names_of_namespace) return absl::OkStatus();
+  return full(limits_.names_of_namespace, " names of its namespace");
+}
+
+void Resolver::Loop::Queue(const std::string& host) {
+  const auto hung = [this](const std::string& name) { return hung_.contains(name); };
+  const auto place = hung(host) ? queue_.end() : std::find_if(queue_.begin(), queue_.end(), hung);
+  queue_.insert(place, host);
 }
 
 void Resolver::Loop::TakeAnswers() {
@@ -164,10 +208,22 @@ void Resolver::Loop::TakeAnswers() {
   for (const Answer& answer : answers) {
     const auto found = names_.find(answer.host);
     if (found == names_.end()) continue;
-    const std::vector<Asker> askers = std::move(found->second.askers);
+    const Name name = std::move(found->second);
     names_.erase(found);
-    for (const Asker& asker : askers) Tell(asker, answer.found);
+    EndLookup(answer.host, *name.lookup);
+    for (const Asker& asker : name.askers) Tell(asker, answer.found);
   }
+}
+
+void Resolver::Loop::EndLookup(const std::string& host, const Lookup& lookup) {
+  served_.erase(lookup.object_namespace);
+  if (clock_.Now() - lookup.begun < limits_.deadline) {
+    hung_.erase(host);
+    return;
+  }
+  // Any of them makes room: it only loses its place at the end.
+  if (hung_.size() >= limits_.names) hung_.erase(hung_.begin());
+  hung_.insert(host);
 }
 
 void Resolver::Loop::ExpireOverdue(base::SteadyTime now) {
@@ -179,7 +235,7 @@ void Resolver::Loop::ExpireOverdue(base::SteadyTime now) {
     }
     name->second.askers = std::move(waiting);
     // One that is being looked up stays, so that it is not looked up once more beside that.
-    if (!name->second.askers.empty() || name->second.looked_up) {
+    if (!name->second.askers.empty() || name->second.lookup) {
       ++name;
       continue;
     }
@@ -187,7 +243,7 @@ void Resolver::Loop::ExpireOverdue(base::SteadyTime now) {
     name = names_.erase(name);
   }
   for (const Asker& asker : overdue) {
-    Tell(asker, absl::DeadlineExceededError("host " + asker.request.url.host +
+    Tell(asker, absl::DeadlineExceededError("host " + ShownHost(asker.request.url.host) +
                                             " was not resolved within " +
                                             base::FormatDuration(limits_.deadline)));
   }
@@ -195,12 +251,10 @@ void Resolver::Loop::ExpireOverdue(base::SteadyTime now) {
 
 void Resolver::Loop::HandOut() {
   for (const auto& lane : lanes_) {
-    if (queue_.empty()) return;
     if (lane->busy()) continue;
-    const std::string host = queue_.front();
-    queue_.pop_front();
-    names_[host].looked_up = true;
-    const auto ask = [shared = shared_, look_up = look_up_, host] {
+    const std::optional<std::string> next = NextToLookUp(clock_.Now());
+    if (!next) return;
+    const auto ask = [shared = shared_, look_up = look_up_, host = *next] {
       absl::StatusOr<Addresses> found = look_up(host);
       base::MutexLock lock(shared->mutex);
       shared->answers.push_back({host, std::move(found)});
@@ -212,6 +266,30 @@ void Resolver::Loop::HandOut() {
     };
     lane->TryRun(ask, tell);
   }
+}
+
+/// The first in the queue that may have a lane, which it has from then on.
+std::optional<std::string> Resolver::Loop::NextToLookUp(base::SteadyTime now) {
+  for (auto host = queue_.begin(); host != queue_.end(); ++host) {
+    Name& name = names_.at(*host);
+    const std::optional<std::string> payer = WithoutLane(name.askers);
+    if (!payer) continue;
+    name.lookup = Lookup{*payer, now};
+    served_.insert(*payer);
+    const std::string next = *host;
+    queue_.erase(host);
+    return next;
+  }
+  return std::nullopt;
+}
+
+/// The first namespace of \p askers that has no lane. Any may give its own: nobody waits for the
+/// lane of another tenant because that asked for the same name before.
+std::optional<std::string> Resolver::Loop::WithoutLane(const std::vector<Asker>& askers) const {
+  for (const Asker& asker : askers) {
+    if (!served_.contains(asker.request.object_namespace)) return asker.request.object_namespace;
+  }
+  return std::nullopt;
 }
 
 std::optional<base::SteadyTime> Resolver::Loop::NextDeadline() const {
@@ -229,14 +307,23 @@ void Resolver::Loop::Tell(const Asker& asker, const absl::StatusOr<Addresses>& f
     asker.on_addresses(found.status());
     return;
   }
+  const Addresses addresses = OneFamily(*found);
+  if (addresses.size() > kMostAddresses) {
+    asker.on_addresses(absl::ResourceExhaustedError(
+        "host " + ShownHost(asker.request.url.host) + " has more than " +
+        std::to_string(kMostAddresses) +
+        " addresses, the most that one endpoint may have; split it, or leave the endpoint out so "
+        "that each pod is asked"));
+    return;
+  }
   // Of either family: one that is refused refuses the name, whichever is used.
   if (absl::Status judged = JudgeAll(*found, asker.request); !judged.ok()) {
     asker.on_addresses(judged);
     return;
   }
-  const Addresses addresses = OneFamily(*found);
   if (addresses.empty()) {
-    asker.on_addresses(absl::UnavailableError(asker.request.url.host + " has no address"));
+    asker.on_addresses(
+        absl::UnavailableError(ShownHost(asker.request.url.host) + " has no address"));
     return;
   }
   asker.on_addresses(addresses);

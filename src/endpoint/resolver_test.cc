@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ class FakeNames {
     return [this](const std::string& host) -> Answer {
       base::MutexLock lock(mutex_);
       ++lookups_[host];
+      order_.push_back(host);
       changed_.NotifyAll();
       while (hanging_.contains(host) && hanging_[host]) changed_.Wait(mutex_);
       const auto found = names_.find(host);
@@ -56,9 +58,19 @@ class FakeNames {
     hanging_[host] = hangs;
     changed_.NotifyAll();
   }
+  void ReleaseAll() {
+    base::MutexLock lock(mutex_);
+    hanging_.clear();
+    changed_.NotifyAll();
+  }
   void AwaitLookups(const std::string& host, int count) {
     base::MutexLock lock(mutex_);
     while (lookups_[host] < count) changed_.Wait(mutex_);
+  }
+  /// All names in the order in which their lookups began.
+  std::vector<std::string> order() {
+    base::MutexLock lock(mutex_);
+    return order_;
   }
   int lookups(const std::string& host) {
     base::MutexLock lock(mutex_);
@@ -71,12 +83,13 @@ class FakeNames {
   std::map<std::string, Addresses> names_ KGS_GUARDED_BY(mutex_);
   std::map<std::string, bool> hanging_ KGS_GUARDED_BY(mutex_);
   std::map<std::string, int> lookups_ KGS_GUARDED_BY(mutex_);
+  std::vector<std::string> order_ KGS_GUARDED_BY(mutex_);
 };
 
 class ResolverTest : public ::testing::Test {
  protected:
   ~ResolverTest() override {
-    for (const auto& host : {"slow", "slow0", "slow1"}) names_.Hang(host, false);
+    names_.ReleaseAll();
     if (resolver_ != nullptr) resolver_->Stop();
   }
   void Start(Resolver::Limits limits) {
@@ -102,6 +115,8 @@ class ResolverTest : public ::testing::Test {
 
   testing::FakeClock clock_;
   FakeNames names_;
+  /// Lookups of "busy".
+  int busy_ = 0;
   std::shared_ptr<const AddressGuard> guard_ = std::make_shared<AddressGuard>(GuardRules());
   std::unique_ptr<Resolver> resolver_;
 };
@@ -130,6 +145,39 @@ TEST_F(ResolverTest, OneRefusedAddressRefusesTheName) {
   EXPECT_THAT(Error(Ask("other-family"), absl::StatusCode::kPermissionDenied), HasSubstr("::1 is"));
 }
 
+// Such as the hub's own headless Service, behind which are other hubs: their metrics tell of all.
+TEST_F(ResolverTest, ANameOfAnotherNamespaceIsRefusedBeforeItIsResolved) {
+  names_.Set("hubs.keda.svc.cluster.local", {"10.0.0.1"});
+  Start();
+  EXPECT_EQ(Error(Ask("hubs.keda.svc.cluster.local"), absl::StatusCode::kPermissionDenied),
+            "host hubs.keda.svc.cluster.local is refused: it names a Service of another namespace "
+            "than the object's; --engine-endpoint-allow can allow it, with every address behind "
+            "it");
+  EXPECT_EQ(names_.lookups("hubs.keda.svc.cluster.local"), 0);
+  EXPECT_TRUE(Ask("hubs.keda.svc.cluster.local", "keda").get().ok());
+}
+
+TEST_F(ResolverTest, TheOperatorAllowsANameOfAnotherNamespaceWithAllItsAddresses) {
+  names_.Set("gateway.other.svc", {"10.0.0.1", "10.0.0.2"});
+  GuardRules rules;
+  rules.owner_namespace = [](const IpAddress&) -> std::optional<std::string> { return "other"; };
+  rules.allowed = ParseAllowed({"10.0.0.0/30"}).value();
+  guard_ = std::make_shared<AddressGuard>(rules);
+  Start();
+  EXPECT_TRUE(Ask("gateway.other.svc").get().ok());
+  names_.Set("gateway.other.svc", {"10.0.0.1", "10.0.0.4"});
+  EXPECT_THAT(Error(Ask("gateway.other.svc"), absl::StatusCode::kPermissionDenied),
+              HasSubstr("it names a Service of another namespace"));
+  EXPECT_EQ(names_.lookups("gateway.other.svc"), 2);
+}
+
+// As a round does, whose addresses were found before.
+TEST_F(ResolverTest, JudgingAgainJudgesTheNameToo) {
+  const ResolveRequest request{ParseUrl("http://gateway.other.svc/").value(), "mine", guard_};
+  EXPECT_THAT(std::string(JudgeAll(Parse({"10.0.0.1"}), request).message()),
+              HasSubstr("it names a Service of another namespace"));
+}
+
 TEST_F(ResolverTest, EachAskerIsJudgedByItsNamespace) {
   names_.Set("vllm", {"10.0.0.1"});
   names_.Hang("vllm", true);
@@ -145,6 +193,17 @@ TEST_F(ResolverTest, EachAskerIsJudgedByItsNamespace) {
   EXPECT_TRUE(theirs.get().ok());
 }
 
+// As a tenant sees it: after the URL, within 480 bytes.
+TEST_F(ResolverTest, ALongUrlLeavesRoomForTheReason) {
+  const std::string host = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
+                           std::string(60, 'c') + "." + std::string(50, 'd') + ".svc";
+  const auto url = ParseUrl("http://" + host + "/" + std::string(1000, 'p')).value();
+  Start();
+  const std::string error = Error(Ask(host), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(error, HasSubstr("--engine-endpoint-allow"));
+  EXPECT_LT(url.Shown().size() + 2 + error.size(), 450u);
+}
+
 TEST_F(ResolverTest, TellsWhatCannotBeResolved) {
   names_.Set("empty", {});
   Start();
@@ -152,11 +211,27 @@ TEST_F(ResolverTest, TellsWhatCannotBeResolved) {
   EXPECT_EQ(Error(Ask("empty"), absl::StatusCode::kUnavailable), "empty has no address");
 }
 
+TEST_F(ResolverTest, OneNameMayNotHaveAnyNumberOfAddresses) {
+  std::vector<std::string> most;
+  for (size_t i = 0; i < Resolver::kMostAddresses; ++i) {
+    most.push_back("10.0.0." + std::to_string(i));
+    most.push_back("fd00::" + std::to_string(i));
+  }
+  names_.Set("most", most);
+  most.emplace_back("10.0.1.0");
+  names_.Set("many", most);
+  Start();
+  EXPECT_EQ(Ask("most").get()->size(), 64u) << "of one family";
+  EXPECT_EQ(Error(Ask("many"), absl::StatusCode::kResourceExhausted),
+            "host many has more than 64 addresses, the most that one endpoint may have; split it, "
+            "or leave the endpoint out so that each pod is asked");
+}
+
 TEST_F(ResolverTest, ANameThatHangsDelaysNoOther) {
   names_.Set("vllm", {"10.0.0.1"});
   names_.Hang("slow", true);
   Start();
-  auto slow = Ask("slow");
+  auto slow = Ask("slow", "theirs");
   names_.AwaitLookups("slow", 1);
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(Ask("vllm").get().ok());
   EXPECT_EQ(slow.wait_for(0s), std::future_status::timeout);
@@ -178,7 +253,7 @@ TEST_F(ResolverTest, ANameThatHangsIsNotLookedUpASecondTime) {
     EXPECT_FALSE(again.get().ok());
   }
   EXPECT_FALSE(first.get().ok());
-  EXPECT_TRUE(Ask("vllm").get().ok());
+  EXPECT_TRUE(Ask("vllm", "theirs").get().ok());
   EXPECT_EQ(names_.lookups("slow"), 1);
   auto last = Ask("slow");
   names_.Hang("slow", false);
@@ -192,8 +267,8 @@ TEST_F(ResolverTest, WhatWaitsForALaneHasADeadlineToo) {
   names_.Set("vllm", {"10.0.0.1"});
   for (const auto& host : {"slow0", "slow1"}) names_.Hang(host, true);
   Start({.lookups = 2, .names = 4, .deadline = 1s});
-  auto slow0 = Ask("slow0");
-  auto slow1 = Ask("slow1");
+  auto slow0 = Ask("slow0", "a");
+  auto slow1 = Ask("slow1", "b");
   names_.AwaitLookups("slow0", 1);
   names_.AwaitLookups("slow1", 1);
   auto waits = Ask("vllm");
@@ -221,6 +296,86 @@ TEST_F(ResolverTest, WaitsForSoManyNamesOnly) {
   for (auto* answer : {&slow0, &slow1, &joins}) {
     EXPECT_EQ(answer->get().status().code(), absl::StatusCode::kDeadlineExceeded);
   }
+}
+
+TEST_F(ResolverTest, WaitsForSoManyNamesOfANamespaceOnly) {
+  names_.Set("vllm", {"10.0.0.1"});
+  names_.Hang("slow0", true);
+  Start({.names_of_namespace = 2});
+  auto slow0 = Ask("slow0", "theirs");
+  auto slow1 = Ask("slow1", "theirs");
+  EXPECT_EQ(Error(Ask("slow2", "theirs"), absl::StatusCode::kResourceExhausted),
+            "host slow2: more than 2 names of its namespace are being resolved");
+  EXPECT_TRUE(Ask("vllm").get().ok());
+  names_.Hang("slow0", false);
+  EXPECT_FALSE(slow0.get().ok());
+  EXPECT_FALSE(slow1.get().ok());
+}
+
+TEST_F(ResolverTest, NamesThatHangHoldUpNoOtherNamespace) {
+  names_.Set("vllm", {"10.0.0.1"});
+  names_.Hang("slow0", true);
+  Start({.lookups = 2});
+  auto slow0 = Ask("slow0", "theirs");
+  names_.AwaitLookups("slow0", 1);
+  auto slow1 = Ask("slow1", "theirs");
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(Ask("vllm").get().ok());
+  EXPECT_EQ(names_.lookups("slow1"), 0) << "its namespace has a lookup";
+  names_.Hang("slow0", false);
+  EXPECT_FALSE(slow0.get().ok());
+  EXPECT_FALSE(slow1.get().ok());
+  EXPECT_EQ(names_.lookups("slow1"), 1);
+}
+
+// Else whoever asks first for a name that others need could have it wait for his lane.
+TEST_F(ResolverTest, ANameOfSeveralNamespacesTakesTheLaneOfAnyOfThem) {
+  names_.Set("shared", {"10.0.0.1"});
+  names_.Hang("slow", true);
+  Start();
+  auto slow = Ask("slow", "theirs");
+  names_.AwaitLookups("slow", 1);
+  auto theirs = Ask("shared", "theirs");
+  EXPECT_TRUE(Ask("shared", "mine").get().ok());
+  EXPECT_TRUE(theirs.get().ok());
+}
+
+TEST_F(ResolverTest, NamesAreLookedUpInTheOrderInWhichTheyWereAskedFor) {
+  names_.Hang("slow", true);
+  Start({.lookups = 1});
+  std::vector<std::future<Answer>> answers;
+  answers.push_back(Ask("slow", "a"));
+  names_.AwaitLookups("slow", 1);
+  for (const char* host : {"c", "a", "b"}) answers.push_back(Ask(host, host));
+  names_.Hang("slow", false);
+  for (auto& answer : answers) EXPECT_FALSE(answer.get().ok());
+  EXPECT_THAT(names_.order(), ElementsAre("slow", "c", "a", "b"));
+}
+
+TEST_F(ResolverTest, ANameThatHungWaitsBehindAllOthers) {
+  names_.Hang("slow", true);
+  Start({.lookups = 1});
+  auto hung = Ask("slow");
+  names_.AwaitLookups("slow", 1);
+  Advance(2s);
+  EXPECT_FALSE(hung.get().ok());
+  names_.Hang("slow", false);
+  EXPECT_FALSE(Ask("vllm").get().ok());
+
+  names_.Hang("busy", true);
+  const auto ask_while_busy = [this](const std::vector<std::string>& hosts) {
+    std::vector<std::future<Answer>> answers;
+    answers.push_back(Ask("busy"));
+    names_.AwaitLookups("busy", ++busy_);
+    for (const std::string& host : hosts) answers.push_back(Ask(host));
+    names_.Hang("busy", false);
+    for (auto& answer : answers) EXPECT_FALSE(answer.get().ok());
+    names_.Hang("busy", true);
+  };
+  ask_while_busy({"slow", "b", "a"});
+  // This time it answered.
+  ask_while_busy({"slow", "b"});
+  EXPECT_THAT(names_.order(),
+              ElementsAre("slow", "vllm", "busy", "b", "a", "slow", "busy", "slow", "b"));
 }
 
 TEST_F(ResolverTest, StopsWhileALookupHangs) {

@@ -15,6 +15,8 @@ constexpr size_t kLongestUrl = 2048;
 constexpr const char* kTooLong = "is longer than 2048 characters";
 constexpr size_t kLongestName = 253;
 constexpr size_t kLongestLabel = 63;
+constexpr size_t kLongestShownHost = 100;
+constexpr size_t kLongestShownPath = 80;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -137,12 +139,19 @@ std::string Read(std::string_view text, Url& url) {
 
 }  // namespace
 
-std::string Url::Origin() const {
-  return std::string(https ? "https://" : "http://") + (address ? address->UrlText() : host) + ":" +
+std::string Url::OriginOf(const std::string& name) const {
+  return std::string(https ? "https://" : "http://") + (address ? address->UrlText() : name) + ":" +
          std::to_string(port);
 }
 
-std::string Url::Shown() const { return Origin() + std::string(WithoutQuery(path_and_query)); }
+std::string Url::Shown() const {
+  const std::string path(WithoutQuery(path_and_query));
+  return OriginOf(ShownHost(host)) + base::Truncate(path, kLongestShownPath);
+}
+
+std::string ShownHost(std::string_view host) {
+  return base::Truncate(std::string(host), kLongestShownHost);
+}
 
 std::string QuoteUrl(std::string_view text) {
   // A password may hold any of the characters that end a host: where there is an @, all before it

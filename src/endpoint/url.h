@@ -28,10 +28,11 @@ struct Url {
   std::string path_and_query;
 
   /// What a credential belongs to: "https://gateway:443".
-  std::string Origin() const;
+  std::string Origin() const { return OriginOf(host); }
   /// The whole URL. Its query may be secret.
   std::string Text() const { return Origin() + path_and_query; }
-  /// For messages: without the query.
+  /// For messages, never as a key: without the query, a long host or path cut with "...", so that
+  /// it leaves room for what is said of it.
   std::string Shown() const;
   /// As well, one address behind it: "http://gateway:9090/metrics at 10.0.0.7". Of a URL that has
   /// the address itself, the URL.
@@ -40,6 +41,9 @@ struct Url {
   }
 
   bool operator==(const Url&) const = default;
+
+ private:
+  std::string OriginOf(const std::string& name) const;
 };
 
 /// http and https only. INVALID_ARGUMENT names what is wrong and shows the URL without its query;
@@ -47,6 +51,8 @@ struct Url {
 absl::StatusOr<Url> ParseUrl(std::string_view text);
 /// Empty, or what is wrong with \p text in words that show nothing of it: "has no host".
 std::string WhatIsWrongWithUrl(std::string_view text);
+/// For messages: a host, cut with "..." where it is long.
+std::string ShownHost(std::string_view host);
 /// What may be shown of a URL that may be no URL: without its query, and "the URL" where it may
 /// hold user information.
 std::string QuoteUrl(std::string_view text);

@@ -124,6 +124,22 @@ TEST(UrlTest, RefusesFragmentsAndWhatMustBeEscaped) {
   EXPECT_THAT(Error("http://vllm/a" + longest), HasSubstr("longer than 2048"));
 }
 
+TEST(UrlTest, ShowsLongUrlsCutButKnowsThemWhole) {
+  const std::string path = "/" + std::string(79, 'p');
+  EXPECT_EQ(ParseUrl("http://vllm" + path)->Shown(), "http://vllm:80" + path);
+  const auto url = ParseUrl("http://vllm" + path + "p?query").value();
+  EXPECT_EQ(url.Shown(), "http://vllm:80/" + std::string(76, 'p') + "...");
+  EXPECT_EQ(url.ShownAt(*IpAddress::Parse("10.0.0.7")), url.Shown() + " at 10.0.0.7");
+  EXPECT_EQ(url.Text(), "http://vllm:80" + path + "p?query");
+
+  const std::string host = std::string(60, 'a') + "." + std::string(39, 'b');
+  EXPECT_EQ(ParseUrl("http://" + host)->Shown(), "http://" + host + ":80/");
+  const auto far = ParseUrl("http://" + host + "b").value();
+  EXPECT_EQ(far.Shown(), "http://" + host.substr(0, 97) + "...:80/");
+  EXPECT_EQ(far.Origin(), "http://" + host + "b:80");
+  EXPECT_EQ(ShownHost(host + "b"), host.substr(0, 97) + "...");
+}
+
 TEST(UrlTest, ShowsNeitherQueryNorUserInformation) {
   EXPECT_EQ(Error("http://vllm:0/metrics?token=secret"),
             "\"http://vllm:0/metrics\" has no port from 1 to 65535 after its host");
