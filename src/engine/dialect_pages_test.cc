@@ -237,10 +237,11 @@ TEST(DialectPagesTest, TrtllmCannotBeToldFromOneWithoutItsGaugesBeforeTheFirstRe
 }
 
 TEST(DialectPagesTest, DynamoOfAVersionWithoutAQueue) {
-  EXPECT_THAT(
-      All("dynamo", RealPage("dynamo-frontend.prom")),
-      UnorderedElementsAre(Pair("dynamo_queue_depth", "absent"), Pair("dynamo_running", "absent"),
-                           Pair("dynamo_demand", "0"), Pair("dynamo_ttft_p95_ms", "unknown")));
+  EXPECT_THAT(All("dynamo", RealPage("dynamo-frontend.prom")),
+              UnorderedElementsAre(Pair("dynamo_queue_depth", "absent"),
+                                   Pair("dynamo_queued_requests", "absent"),
+                                   Pair("dynamo_running", "absent"), Pair("dynamo_demand", "0"),
+                                   Pair("dynamo_ttft_p95_ms", "unknown")));
 }
 
 TEST(DialectPagesTest, DynamosQueueIsPartOfWhatIsInFlight) {

@@ -42,9 +42,8 @@ double Combined(Combine combine, const std::vector<double>& values) {
 std::variant<std::vector<RawSeries>, Gap> Increases(const RawTerm& before, const RawTerm& now) {
   std::vector<RawSeries> increases;
   for (const RawSeries& series : now.series) {
-    const auto old = std::find_if(before.series.begin(), before.series.end(),
-                                  [&](const RawSeries& other) { return other.key == series.key; });
-    if (old == before.series.end()) continue;
+    const RawSeries* old = FindSeries(before, series.key);
+    if (old == nullptr) continue;
     RawSeries increase{series.key, series.value - old->value, series.count - old->count, {}};
     bool fell = increase.value < 0 || increase.count < 0;
     if (old->buckets.size() != series.buckets.size()) {

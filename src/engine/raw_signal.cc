@@ -261,6 +261,13 @@ std::optional<Gap> Sleep(const PageQuery& query, const Dialect& dialect, const K
 
 }  // namespace
 
+const RawSeries* FindSeries(const RawTerm& term, const std::string& key) {
+  const auto found = std::lower_bound(
+      term.series.begin(), term.series.end(), key,
+      [](const RawSeries& series, const std::string& wanted) { return series.key < wanted; });
+  return found != term.series.end() && found->key == key ? &*found : nullptr;
+}
+
 RawSignal ReadSignal(const PageQuery& query, const Wanted& wanted, const KeptPage& page) {
   std::optional<Gap> sleep;
   if (wanted.dialect != nullptr) sleep = Sleep(query, *wanted.dialect, page);

@@ -51,6 +51,7 @@ struct RawTerm {
   bool zero = false;
   /// Which of Term::first_of the page has, as the preset writes it.
   std::string source;
+  /// Sorted by key.
   std::vector<RawSeries> series;
 
   bool operator==(const RawTerm&) const = default;
@@ -62,6 +63,9 @@ struct RawSignal {
 
   bool operator==(const RawSignal&) const = default;
 };
+
+/// The one of that key, or null.
+const RawSeries* FindSeries(const RawTerm& term, const std::string& key);
 
 /// \p wanted is one of \p query's, and \p page was read for it.
 RawSignal ReadSignal(const PageQuery& query, const Wanted& wanted, const KeptPage& page);

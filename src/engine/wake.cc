@@ -28,7 +28,9 @@ WakeReading NoValueYet(const std::string& detail) { return {WakeState::kNoValueY
 WakeReading GaugeDemand(const RawTerm& now) {
   double demand = 0;
   for (const RawSeries& series : now.series) demand += std::max(series.value, 0.0);
-  return Of(demand);
+  WakeReading reading = Of(demand);
+  reading.by_gauges = demand;
+  return reading;
 }
 
 WakeReading CounterDemand(const RawTerm* before, const RawTerm& now) {
@@ -38,14 +40,15 @@ WakeReading CounterDemand(const RawTerm* before, const RawTerm& now) {
   double gained = 0;
   bool fell = false;
   for (const RawSeries& series : now.series) {
-    const auto old = std::find_if(before->series.begin(), before->series.end(),
-                                  [&](const RawSeries& other) { return other.key == series.key; });
-    const double since = old == before->series.end() ? 0 : old->value;
+    const RawSeries* old = FindSeries(*before, series.key);
+    const double since = old == nullptr ? 0 : old->value;
+    // One that fell began again, after the page before: all that it shows has come since.
     fell |= series.value < since;
-    gained += std::max(series.value - since, 0.0);
+    gained += std::max(series.value < since ? series.value : series.value - since, 0.0);
   }
-  if (fell && gained == 0) return NoValueYet(now.source + ": the counter began again");
-  return Of(gained);
+  WakeReading reading = Of(gained);
+  reading.began_again = fell;
+  return reading;
 }
 
 WakeReading TermDemand(const Term& term, const RawTerm* before, const RawTerm& now) {
@@ -71,6 +74,13 @@ int Weight(WakeState state) {
       return 4;
   }
   return 4;
+}
+
+/// A gauge that should be there may stand on the page by another name or label.
+int WeightOfTerm(const Term& term, const RawTerm& now, WakeState state) {
+  const bool missing = now.gap.has_value() && term.kind != SeriesKind::kCounter;
+  if (state == WakeState::kAbsent && missing) return Weight(WakeState::kNoValueYet);
+  return Weight(state);
 }
 
 /// Of the addresses of one source: one that lacks the series is not read by that others have it.
@@ -99,23 +109,34 @@ std::string_view WakeStateName(WakeState state) {
 }
 
 WakeReading WakeDemand(const Signal& signal, const RawSignal* before, const RawSignal& now) {
-  WakeReading whole{WakeState::kAbsent, 0, {}};
+  WakeReading whole;
+  int weight = -1;
   double demand = 0;
+  double by_gauges = 0;
+  bool began_again = false;
   for (size_t i = 0; i < signal.terms.size(); ++i) {
     const RawTerm* old = before == nullptr ? nullptr : &before->terms[i];
     WakeReading one = TermDemand(signal.terms[i], old, now.terms[i]);
     demand += one.demand;
-    if (i == 0 || Weight(one.state) > Weight(whole.state)) whole = std::move(one);
+    by_gauges += one.by_gauges;
+    began_again |= one.began_again;
+    const int own = WeightOfTerm(signal.terms[i], now.terms[i], one.state);
+    if (own <= weight) continue;
+    weight = own;
+    whole = std::move(one);
   }
   whole.demand = demand;
+  whole.by_gauges = by_gauges;
+  whole.began_again = began_again;
   return whole;
 }
 
-void RememberForWake(const RawSignal& now, RawSignal& before) {
+void RememberForWake(const Signal& signal, const RawSignal& now, RawSignal& before) {
   const RawTerm never_read{.gap = Gap{EngineGap::kFault, ""}};
   before.terms.resize(now.terms.size(), never_read);
   for (size_t i = 0; i < now.terms.size(); ++i) {
-    if (!IsUnreadable(now.terms[i])) before.terms[i] = now.terms[i];
+    if (signal.terms[i].kind != SeriesKind::kCounter || IsUnreadable(now.terms[i])) continue;
+    before.terms[i] = now.terms[i];
   }
 }
 

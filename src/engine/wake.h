@@ -38,6 +38,10 @@ struct WakeReading {
   /// Without demand: what was looked for, in words that do not change from poll to poll. Empty with
   /// kDemand and kNone.
   std::string detail;
+  /// Of the demand, what gauges show.
+  double by_gauges = 0;
+  /// A counter fell.
+  bool began_again = false;
 
   bool operator==(const WakeReading&) const = default;
 };
@@ -46,14 +50,15 @@ struct WakeReading {
 /// \p before is what RememberForWake has of the same process, or nullptr.
 /// - a gauge is its value, where that is above 0;
 /// - a counter is what each of its series gained; a series that \p before lacks has gained all;
-/// - a counter that fell began again: what it gained is not known, which is no value yet;
-/// - with any demand the rest does not matter; of the rest what is worst is said, but that a series
-///   is absent only where nothing else was read.
+/// - a counter that fell began again, and has gained what it shows;
+/// - with any demand the rest does not matter; of the rest what is worst is said: that a gauge is
+///   absent though it should be there before that there is no demand, since another name or label
+///   may have it, and that a counter is only where nothing else was read.
 WakeReading WakeDemand(const Signal& signal, const RawSignal* before, const RawSignal& now);
 
-/// Puts into \p before what the next page is compared with: \p now, but for what of it could not be
-/// read.
-void RememberForWake(const RawSignal& now, RawSignal& before);
+/// Puts into \p before what the next page is compared with: the counters of \p now, but for those
+/// that could not be read.
+void RememberForWake(const Signal& signal, const RawSignal& now, RawSignal& before);
 
 /// What one address of a source says.
 struct WakeAddress {

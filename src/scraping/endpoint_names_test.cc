@@ -56,6 +56,17 @@ TEST_F(EndpointNamesTest, WhatWasKnownIsNoLongerBelievedWhenTheNameIsNotResolved
   EXPECT_THAT(Latest().detail(), HasSubstr("cannot be resolved"));
 }
 
+TEST_F(EndpointNamesTest, ALookupThatTimesOutSaysNothingOfWhatIsKnownForAMinute) {
+  scraper_.SetTargets({Target()});
+  Rounds(1, Demand(3));
+  names_.addresses = absl::DeadlineExceededError("was not resolved within 2s");
+  Rounds(50, Demand(4));
+  EXPECT_EQ(Latest().value(), 10);
+  EXPECT_GT(names_.lookups, 5) << "it is tried again soon";
+  Rounds(30, Demand(4));
+  EXPECT_THAT(Latest().detail(), HasSubstr("not resolved within 2s"));
+}
+
 TEST_F(EndpointNamesTest, ALookupThatHangsDelaysNoRoundOfKnownAddresses) {
   scraper_.SetTargets({Target()});
   Rounds(1, Demand(3));

@@ -80,7 +80,7 @@ std::optional<EngineReading> WhatIsMissing(const std::vector<AddressReading>& al
 }  // namespace
 
 EndpointKey KeyOf(const EndpointTarget& target) {
-  return {target.url.Text(), target.object_namespace, target.credential};
+  return {target.url.Text(), target.object_namespace, target.credential, target.wakes};
 }
 
 std::map<EndpointKey, EndpointPlan> PlanEndpoints(const std::vector<EndpointTarget>& targets) {

@@ -26,6 +26,8 @@ struct EndpointTarget {
   std::string credential;
   /// Their port and path say nothing: the URL has them.
   std::vector<model::EngineQuery> queries;
+  /// Asked on its own, whatever else is read there: engines cannot bear the pace of what wakes.
+  bool wakes = false;
 
   bool operator==(const EndpointTarget&) const = default;
 };
@@ -37,6 +39,7 @@ struct EndpointKey {
   std::string url;
   std::string object_namespace;
   std::string credential;
+  bool wakes = false;
 
   auto operator<=>(const EndpointKey&) const = default;
 };

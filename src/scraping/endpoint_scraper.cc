@@ -33,7 +33,10 @@ Duration OffsetOf(const EndpointKey& key, Duration interval) {
   return within * static_cast<Duration::rep>(step) / static_cast<Duration::rep>(kSteps);
 }
 
-std::string WordsOf(const absl::Status& status) { return std::string(status.message()); }
+/// A lookup that timed out, or that was not begun.
+bool SaysNothing(const absl::Status& lookup) {
+  return absl::IsDeadlineExceeded(lookup) || absl::IsResourceExhausted(lookup);
+}
 
 }  // namespace
 
@@ -46,26 +49,25 @@ void EndpointScraper::TakePlan(const EndpointKey& key, EndpointPlan plan, Steady
     if (endpoint.idle()) endpoint.due = now + OffsetOf(key, plan.interval);
     // What moved while nobody watched is nobody's demand.
     endpoint.wakes.clear();
+    endpoint.wakes_anew = true;
     if (now - endpoint.resolved >= kResolveEvery) {
       endpoint.addresses.reset();
-      endpoint.histories.clear();
+      endpoint.readings = std::make_shared<EndpointReadings>();
     }
   }
   // What is wanted sooner than it was is not left to the old pace.
   endpoint.due = std::min(endpoint.due, now + plan.interval);
   endpoint.wanted = true;
   std::map<std::string, EngineReading> latest;
-  std::map<std::string, WakeWatch> wakes;
+  WakesByKey wakes;
   for (size_t i = 0; i < plan.keys.size(); ++i) {
     const std::string& query = plan.keys[i];
-    const engine::Wanted& wanted = plan.query->wanted()[i];
-    if (wanted.wake) {
-      auto known = endpoint.wakes.extract(query);
-      if (known.empty()) {
-        wakes.try_emplace(query, wanted.signal, now);
-      } else {
-        wakes.insert(std::move(known));
-      }
+    if (plan.query->wanted()[i].wake) {
+      const auto known = endpoint.wakes.find(query);
+      wakes.emplace(query,
+                    known != endpoint.wakes.end()
+                        ? known->second
+                        : EndpointWake{{engine::WakeState::kNoValueYet, 0, kNotAskedYet}, now});
       continue;
     }
     const auto known = endpoint.latest.find(query);
@@ -75,10 +77,6 @@ void EndpointScraper::TakePlan(const EndpointKey& key, EndpointPlan plan, Steady
   }
   endpoint.latest = std::move(latest);
   endpoint.wakes = std::move(wakes);
-  for (auto& [address, histories] : endpoint.histories) {
-    std::erase_if(histories,
-                  [&](const auto& history) { return !endpoint.latest.contains(history.first); });
-  }
   endpoint.plan = std::move(plan);
 }
 
@@ -115,6 +113,9 @@ SteadyTime EndpointScraper::Plan(const EndpointKey& key, Endpoint& endpoint, Ste
   }
   // The answer ends this wait.
   if (!endpoint.addresses) return later;
+  if (endpoint.addresses->ok()) {
+    if (const auto until = WaitsUntil(endpoint, (*endpoint.addresses)->size(), now)) return *until;
+  }
   // Of rounds that were missed none is made up for.
   endpoint.due += endpoint.plan.interval;
   if (endpoint.due <= now) endpoint.due = now + endpoint.plan.interval;
@@ -126,9 +127,12 @@ SteadyTime EndpointScraper::Plan(const EndpointKey& key, Endpoint& endpoint, Ste
   auto round = std::make_shared<Round>();
   round->plan = endpoint.plan;
   round->asked = now;
-  for (const IpAddress& address : **endpoint.addresses) round->pages[address] = std::nullopt;
-  round->under_way = round->pages.size();
+  round->addresses = **endpoint.addresses;
+  round->left = std::exchange(endpoint.left, {});
+  round->wakes_anew = std::exchange(endpoint.wakes_anew, false);
+  round->readings = endpoint.readings;
   endpoint.round = round;
+  shares_[endpoint.plan.object_namespace].pages_under_way += round->addresses.size();
   work.rounds.emplace_back(key, std::move(round));
   return later;
 }
@@ -159,10 +163,8 @@ void EndpointScraper::LookUp(const EndpointKey& key, const EndpointPlan& plan) {
 
 void EndpointScraper::Ask(const EndpointKey& key, const std::shared_ptr<Round>& round) {
   const EndpointPlan& plan = round->plan;
-  Addresses addresses;
-  for (const auto& [address, page] : round->pages) addresses.push_back(address);
   absl::Status refused =
-      endpoint::JudgeAll(addresses, {plan.url, plan.object_namespace, parts_.guard()});
+      endpoint::JudgeAll(round->addresses, {plan.url, plan.object_namespace, parts_.guard()});
   endpoint::Credential credential;
   if (refused.ok() && !plan.credential.empty()) {
     auto found = CredentialOf(plan);
@@ -173,22 +175,35 @@ void EndpointScraper::Ask(const EndpointKey& key, const std::shared_ptr<Round>& 
     }
   }
   if (!refused.ok()) {
+    round->readings->Forget();
     base::MutexLock lock(mutex_);
+    shares_[plan.object_namespace].pages_under_way -= round->addresses.size();
     Endpoint& endpoint = endpoints_.at(key);
     endpoint.round = nullptr;
     endpoint.suspect = true;
-    endpoint.histories.clear();
+    endpoint.wakes_anew |= round->wakes_anew;
     Fail(endpoint, refused, round->asked);
     return;
   }
+  if (round->wakes_anew) round->readings->ForgetWakes();
+  round->readings->BeginRound(plan, round->asked, round->left);
   const int64_t unix_now = parts_.unix_now();
-  for (const IpAddress& address : addresses) {
+  // A copy: the round may be over before the last is asked.
+  for (const Addresses addresses = round->addresses; const IpAddress& address : addresses) {
     FetchPage(parts_.fetcher, {plan.url, address, plan.query, plan.timeout, credential},
-              round->asked, unix_now,
-              [this, key, round, address](SteadyTime, absl::StatusOr<engine::PageReading> page) {
-                OnPage(key, round, address, std::move(page));
+              round->asked, unix_now, [this, key, round, address](const FetchedPage& fetched) {
+                OnPage(key, round, address, fetched);
               });
   }
+}
+
+std::optional<SteadyTime> EndpointScraper::WaitsUntil(const Endpoint& endpoint, size_t pages,
+                                                      SteadyTime now) {
+  const Share& share = shares_[endpoint.plan.object_namespace];
+  if (share.paid_until > now) return share.paid_until;
+  // The end of a page wakes the thread.
+  const bool full = share.pages_under_way > 0 && share.pages_under_way + pages > kMostPagesUnderWay;
+  return full ? std::optional(now + kLongestWait) : std::nullopt;
 }
 
 absl::StatusOr<endpoint::Credential> EndpointScraper::CredentialOf(const EndpointPlan& plan) {
@@ -221,95 +236,91 @@ void EndpointScraper::OnAddresses(const EndpointKey& key,
     endpoint.resolving = false;
     endpoint.suspect = !addresses.ok();
     endpoint.resolved = parts_.clock.Now();
-    endpoint.addresses = addresses;
-    KeepHistories(endpoint);
+    const bool known = endpoint.addresses && endpoint.addresses->ok();
+    const bool keeps = known && SaysNothing(addresses.status()) &&
+                       endpoint.resolved - endpoint.told <= kAddressesKept;
+    if (!keeps) TakeAddresses(endpoint, addresses);
   }
   thread_.Wake();
 }
 
-void EndpointScraper::OnPage(const EndpointKey& key, const std::shared_ptr<Round>& round,
-                             const IpAddress& address, absl::StatusOr<engine::PageReading> page) {
-  parts_.counters.pages.scrapes.Add();
-  if (!page.ok()) parts_.counters.pages.failures.Add();
-  parts_.counters.pages.duration.Observe(base::Seconds(parts_.clock.Now() - round->asked));
-  bool demand = false;
-  bool ended = false;
-  {
-    base::MutexLock lock(mutex_);
-    round->pages[address] = std::move(page);
-    demand = ShowWakes(endpoints_.at(key), *round, address);
-    ended = --round->under_way == 0;
-    if (ended) EndRound(key, round);
+void EndpointScraper::TakeAddresses(Endpoint& endpoint,
+                                    const absl::StatusOr<Addresses>& addresses) {
+  endpoint.told = endpoint.resolved;
+  const Addresses now = addresses.ok() ? *addresses : Addresses();
+  if (endpoint.addresses && endpoint.addresses->ok()) {
+    for (const IpAddress& before : **endpoint.addresses) {
+      if (std::find(now.begin(), now.end(), before) == now.end()) endpoint.left.push_back(before);
+    }
   }
-  if (demand && parts_.on_demand) parts_.on_demand();
-  if (ended) thread_.Wake();
+  endpoint.addresses = addresses;
 }
 
-bool EndpointScraper::ShowWakes(Endpoint& endpoint, const Round& round, const IpAddress& address) {
-  bool demand = false;
-  const absl::StatusOr<engine::PageReading>& page = *round.pages.at(address);
-  for (size_t i = 0; i < round.plan.keys.size(); ++i) {
-    const auto wake = endpoint.wakes.find(round.plan.keys[i]);
-    if (wake == endpoint.wakes.end()) continue;
-    const auto said = page.ok() ? absl::StatusOr<engine::RawSignal>(page->signals[i])
-                                : absl::StatusOr<engine::RawSignal>(page.status());
-    demand |= wake->second.OnPage(address, WhereOf(round.plan.url, address), said, round.asked);
+void EndpointScraper::OnPage(const EndpointKey& key, const std::shared_ptr<Round>& round,
+                             const IpAddress& address, const FetchedPage& fetched) {
+  parts_.counters.pages.scrapes.Add();
+  if (!fetched.page.ok()) parts_.counters.pages.failures.Add();
+  parts_.counters.pages.duration.Observe(base::Seconds(parts_.clock.Now() - round->asked));
+  round->bytes += fetched.bytes;
+  // Before the others have answered: demand at one address is demand.
+  if (WakesByKey demand = round->readings->OnPage(address, fetched.page); !demand.empty()) {
+    {
+      base::MutexLock lock(mutex_);
+      Publish(endpoints_.at(key), {{}, std::move(demand)});
+    }
+    if (parts_.on_demand) parts_.on_demand();
   }
-  return demand;
+  if (++round->answered < round->addresses.size()) return;
+  EndRound(key, round);
+  thread_.Wake();
 }
 
 void EndpointScraper::EndRound(const EndpointKey& key, const std::shared_ptr<Round>& round) {
+  EndpointReadings::Outcome outcome = round->readings->EndRound();
+  const size_t kept_bytes = round->readings->bytes();
+  const SteadyTime now = parts_.clock.Now();
+  base::MutexLock lock(mutex_);
   Endpoint& endpoint = endpoints_.at(key);
   endpoint.round = nullptr;
-  for (const auto& [address, page] : round->pages) {
-    if ((*page).ok()) continue;
-    endpoint.suspect = true;
-    endpoint.histories.erase(address);
-  }
-  for (size_t i = 0; i < round->plan.keys.size(); ++i) {
-    const auto latest = endpoint.latest.find(round->plan.keys[i]);
-    if (latest != endpoint.latest.end()) latest->second = Combine(endpoint, *round, i);
-    const auto wake = endpoint.wakes.find(round->plan.keys[i]);
-    if (wake != endpoint.wakes.end()) wake->second.EndRound(round->pages.size(), round->asked);
-  }
-  KeepHistories(endpoint);
+  endpoint.kept_bytes = kept_bytes;
+  endpoint.suspect |= outcome.any_failed;
+  Publish(endpoint, std::move(outcome));
   // One that failed is left in peace for a round.
-  const SteadyTime now = parts_.clock.Now();
-  const SteadyTime soonest = endpoint.suspect ? now + round->plan.interval : now;
-  endpoint.due = std::max(endpoint.due, soonest);
-}
-
-EngineReading EndpointScraper::Combine(Endpoint& endpoint, const Round& round, size_t place) {
-  const std::string& key = round.plan.keys[place];
-  const engine::Wanted& wanted = round.plan.query->wanted()[place];
-  std::vector<AddressReading> all;
-  for (const auto& [address, page] : round.pages) {
-    AddressReading one{round.plan.url.ShownAt(address), {}};
-    if ((*page).ok()) {
-      QueryHistory& history = endpoint.histories[address].try_emplace(key, wanted).first->second;
-      one.reading = history.Add(Alone(**page, place), 3 * round.plan.interval);
-    } else {
-      one.reading = EngineReading::Missing(EngineGap::kFault, WordsOf(page->status()), round.asked);
-    }
-    all.push_back(std::move(one));
+  endpoint.due = std::max(endpoint.due, endpoint.suspect ? now + round->plan.interval : now);
+  const std::string& of = round->plan.object_namespace;
+  Share& share = shares_[of];
+  share.pages_under_way -= round->addresses.size();
+  const std::chrono::duration<double> cost(static_cast<double>(round->bytes) /
+                                           static_cast<double>(kMostBytesASecond));
+  share.paid_until =
+      std::max(share.paid_until, now) + std::chrono::duration_cast<base::Duration>(cost);
+  size_t kept = 0;
+  for (const auto& [other, one] : endpoints_) {
+    if (other.object_namespace == of) kept += one.kept_bytes;
   }
-  return CombineAddresses(wanted.signal.demand, all, round.asked);
+  if (kept <= kMostKeptBytes) return;
+  round->readings->Forget();
+  round->readings->ForgetWakes();
+  endpoint.kept_bytes = 0;
+  Fail(endpoint,
+       absl::ResourceExhaustedError("too many series that grow for the endpoints of a namespace"),
+       now);
 }
 
-void EndpointScraper::KeepHistories(Endpoint& endpoint) {
-  const bool known = endpoint.addresses && endpoint.addresses->ok();
-  const Addresses addresses = known ? **endpoint.addresses : Addresses();
-  std::erase_if(endpoint.histories, [&](const auto& entry) {
-    return std::find(addresses.begin(), addresses.end(), entry.first) == addresses.end();
-  });
+void EndpointScraper::Publish(Endpoint& endpoint, EndpointReadings::Outcome outcome) {
+  for (auto& [key, reading] : endpoint.latest) {
+    const auto found = outcome.readings.find(key);
+    if (found != outcome.readings.end()) reading = std::move(found->second);
+  }
+  for (auto& [key, wake] : endpoint.wakes) {
+    const auto found = outcome.wakes.find(key);
+    if (found != outcome.wakes.end()) wake = std::move(found->second);
+  }
 }
 
 void EndpointScraper::Fail(Endpoint& endpoint, const absl::Status& why, SteadyTime now) {
-  const std::string where = endpoint.plan.url.Shown();
-  for (auto& [key, reading] : endpoint.latest) {
-    reading = EngineReading::Missing(EngineGap::kFault, where + ": " + WordsOf(why), now);
-  }
-  for (auto& [key, wake] : endpoint.wakes) wake.Fail(where + ": " + WordsOf(why), now);
+  const std::string text = endpoint.plan.url.Shown() + ": " + std::string(why.message());
+  Publish(endpoint, endpoint.readings->Fail(endpoint.plan, text, now));
 }
 
 std::optional<EndpointReading> EndpointScraper::Latest(const EndpointKey& key,
@@ -336,7 +347,7 @@ std::optional<EndpointWake> EndpointScraper::LatestWake(const EndpointKey& key,
   const Endpoint& endpoint = found->second;
   EndpointWake wake;
   if (const auto known = endpoint.wakes.find(query_key); known != endpoint.wakes.end()) {
-    wake = known->second.latest();
+    wake = known->second;
   } else if (const auto refused = endpoint.plan.refused.find(query_key);
              refused != endpoint.plan.refused.end()) {
     wake.reading = {engine::WakeState::kUnreadable, 0, refused->second};

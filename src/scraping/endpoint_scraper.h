@@ -9,7 +9,11 @@
 // A name is resolved every 10 s while its addresses answer, sooner when one of them does not, and
 // never on the way of a round that has addresses to ask. Every address is judged before each round:
 // who has it changes. Each address is taken for a process of its own. One that leaves the name or
-// fails to answer may be another when it comes back: its counters begin anew.
+// fails to answer may be another when it comes back: its counters begin anew. A lookup that times
+// out says nothing of the addresses that are known.
+//
+// What all share (the fetcher, and the thread that reads pages) is shared out by namespace: whose
+// endpoints want more than their share are asked less often, and no other's.
 //
 // What is to wake a workload (engine/wake.h) is read of the same pages, and by its own rules:
 // demand at one address is demand, told as soon as that address has answered.
@@ -33,7 +37,8 @@
 #include "endpoint/resolver.h"
 #include "model/engine_reading.h"
 #include "scraping/endpoint_plan.h"
-#include "scraping/query_history.h"
+#include "scraping/endpoint_readings.h"
+#include "scraping/page_fetch.h"
 #include "scraping/wake_watch.h"
 #include "telemetry/counters.h"
 
@@ -101,6 +106,15 @@ class EndpointScraper {
   static constexpr base::Duration kResolveEvery = std::chrono::seconds(10);
   /// When an address failed.
   static constexpr base::Duration kResolveSoonest = std::chrono::seconds(2);
+  /// For so long the addresses are asked that a name had before its lookups began to time out.
+  static constexpr base::Duration kAddressesKept = std::chrono::seconds(60);
+
+  // So that the endpoints of one namespace harm no other's.
+
+  static constexpr size_t kMostPagesUnderWay = 128;
+  static constexpr size_t kMostBytesASecond = size_t{16} << 20;
+  /// Of series that grow.
+  static constexpr size_t kMostKeptBytes = size_t{64} << 20;
 
  private:
   using IpAddress = endpoint::IpAddress;
@@ -109,9 +123,17 @@ class EndpointScraper {
   struct Round {
     EndpointPlan plan;
     base::SteadyTime asked;
-    /// By address; nothing while under way.
-    std::map<IpAddress, std::optional<absl::StatusOr<engine::PageReading>>> pages;
-    size_t under_way = 0;
+    endpoint::Addresses addresses;
+    /// Those that have been away since the last round.
+    endpoint::Addresses left;
+    bool wakes_anew = false;
+    /// The endpoint's own. One round at a time is under way, and uses it alone.
+    std::shared_ptr<EndpointReadings> readings;
+
+    // Of the fetcher's thread.
+
+    size_t answered = 0;
+    size_t bytes = 0;
   };
   struct Endpoint {
     /// Of no use while it is not wanted.
@@ -122,20 +144,32 @@ class EndpointScraper {
     base::SteadyTime due;
     /// What stands behind the name, or why nothing does. Nothing before the first answer.
     std::optional<absl::StatusOr<endpoint::Addresses>> addresses;
+    /// When it was last asked for, and when it was last told.
     base::SteadyTime resolved;
+    base::SteadyTime told;
+    /// Addresses that have been away since the last round.
+    endpoint::Addresses left;
+    /// It was not wanted for a while: what moved meanwhile was nobody's.
+    bool wakes_anew = false;
     bool resolving = false;
     /// An address failed since the last answer.
     bool suspect = false;
     /// Null while none is under way.
     std::shared_ptr<Round> round;
-    /// By address and query key.
-    std::map<IpAddress, std::map<std::string, QueryHistory>> histories;
-    /// By query key.
+    std::shared_ptr<EndpointReadings> readings = std::make_shared<EndpointReadings>();
+    /// About what they keep.
+    size_t kept_bytes = 0;
+    // What is told, by query key.
     std::map<std::string, model::EngineReading> latest;
-    /// By key of those queries that wake.
-    std::map<std::string, WakeWatch> wakes;
+    WakesByKey wakes;
 
     bool idle() const { return round == nullptr && !resolving; }
+  };
+  /// What the endpoints of one namespace's objects may take of what all share.
+  struct Share {
+    size_t pages_under_way = 0;
+    /// No page is asked for before: those that were had so many bytes.
+    base::SteadyTime paid_until;
   };
   /// What a turn has found to do, done without the lock.
   struct Work {
@@ -153,25 +187,29 @@ class EndpointScraper {
   absl::StatusOr<endpoint::Credential> CredentialOf(const EndpointPlan& plan);
   /// On the resolver's thread.
   void OnAddresses(const EndpointKey& key, const absl::StatusOr<endpoint::Addresses>& addresses);
-  /// On the fetcher's thread.
+  static void TakeAddresses(Endpoint& endpoint,
+                            const absl::StatusOr<endpoint::Addresses>& addresses);
+  // On the fetcher's thread.
+
   void OnPage(const EndpointKey& key, const std::shared_ptr<Round>& round, const IpAddress& address,
-              absl::StatusOr<engine::PageReading> page);
-  /// Shows what an address answered to those queries that wake. Returns whether it is new demand.
-  static bool ShowWakes(Endpoint& endpoint, const Round& round, const IpAddress& address);
-  void EndRound(const EndpointKey& key, const std::shared_ptr<Round>& round) KGS_REQUIRES(mutex_);
-  /// What the query at \p place of the round's plan is answered.
-  model::EngineReading Combine(Endpoint& endpoint, const Round& round, size_t place)
-      KGS_REQUIRES(mutex_);
-  /// Forgets what was read of addresses that are behind \p endpoint no more.
-  void KeepHistories(Endpoint& endpoint) KGS_REQUIRES(mutex_);
+              const FetchedPage& fetched);
+  void EndRound(const EndpointKey& key, const std::shared_ptr<Round>& round);
+
+  /// Whether the namespace of \p endpoint may ask for so many pages now; else when, at the soonest.
+  std::optional<base::SteadyTime> WaitsUntil(const Endpoint& endpoint, size_t pages,
+                                             base::SteadyTime now) KGS_REQUIRES(mutex_);
+  /// Shows of \p outcome what is wanted.
+  static void Publish(Endpoint& endpoint, EndpointReadings::Outcome outcome);
   /// No query has a value, and why.
-  void Fail(Endpoint& endpoint, const absl::Status& why, base::SteadyTime now) KGS_REQUIRES(mutex_);
+  static void Fail(Endpoint& endpoint, const absl::Status& why, base::SteadyTime now);
 
   const Parts parts_;
   /// By named endpoint: what the log said last of its files. Within Turn only.
   std::map<std::string, std::string> credential_problems_;
   mutable base::Mutex mutex_;
   std::map<EndpointKey, Endpoint> endpoints_ KGS_GUARDED_BY(mutex_);
+  /// By namespace.
+  std::map<std::string, Share> shares_ KGS_GUARDED_BY(mutex_);
   /// What is asked.
   std::vector<EndpointTarget> targets_ KGS_GUARDED_BY(mutex_);
   base::LoopThread thread_;

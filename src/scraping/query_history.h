@@ -23,15 +23,22 @@ inline constexpr base::Duration kLeastSpacing = std::chrono::seconds(5);
 /// The signal at \p place of \p page alone.
 engine::PageReading Alone(const engine::PageReading& page, size_t place);
 
+/// About what it takes.
+size_t BytesOf(const engine::RawSignal& signal);
+
 class QueryHistory {
  public:
-  explicit QueryHistory(const engine::Wanted& wanted);
+  /// After the first page, and after a counter began again, nothing is made of what grows for
+  /// \p settling.
+  explicit QueryHistory(const engine::Wanted& wanted, base::Duration settling = {});
 
   /// \p now is a reading of this signal alone, later than all before. It is compared with the
   /// oldest of the window, else with the last where that is no older than \p longest_gap. When a
   /// process is seen to have begun again, what was before is forgotten: a counter that has passed
   /// its old value since then would not show it.
   model::EngineReading Add(engine::PageReading now, base::Duration longest_gap);
+  /// About what is kept.
+  size_t bytes() const { return bytes_; }
 
  private:
   model::EngineReading Against(const engine::PageReading* before,
@@ -42,6 +49,10 @@ class QueryHistory {
   const engine::PageQuery query_;
   /// Whether anything is compared at all.
   const bool grows_;
+  const base::Duration settling_;
+  /// When a counter was last seen to have begun again.
+  std::optional<base::SteadyTime> began_again_;
+  size_t bytes_ = 0;
   std::optional<engine::PageReading> last_;
   /// The oldest first.
   std::deque<engine::PageReading> kept_;

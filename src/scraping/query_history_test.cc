@@ -23,9 +23,10 @@ constexpr Duration kLongestGap = 3s;
 /// Pages of one process, as they are read one after the other.
 class Pages {
  public:
-  explicit Pages(const EngineQuery& query)
-      : wanted_(WantedOf(query).value().wanted), query_({wanted_}), history_(wanted_) {}
+  explicit Pages(const EngineQuery& query, Duration settling = {})
+      : wanted_(WantedOf(query).value().wanted), query_({wanted_}), history_(wanted_, settling) {}
 
+  size_t bytes() const { return history_.bytes(); }
   /// A value, or the reason why there is none.
   std::string Read(Duration at, const std::string& page) {
     engine::PageReader reader(query_, engine::Format::kText, std::nullopt);
@@ -135,6 +136,38 @@ TEST(QueryHistory, FirstSeriesOfAnIdleEngineAreNoValueYet) {
   EXPECT_EQ(pages.Read(0s, "other 1\n"), "0");
   EXPECT_EQ(pages.Read(1s, 50), "no value yet") << "made with the first job, or long ago?";
   EXPECT_EQ(pages.Read(2s, 53), "3");
+}
+
+TEST(QueryHistory, SeveralProcessesThatAnswerInTurnAreNeverTakenForGrowth) {
+  Pages pages(CounterQuery("a"), 10s);
+  const int counters[] = {5'000'000, 100, 2'000'000};
+  pages.Read(0s, "a 5000000\n");
+  for (int second = 1; second < 60; ++second) {
+    const std::string page = "a " + std::to_string(counters[second % 3] + second) + "\n";
+    EXPECT_EQ(pages.Read(std::chrono::seconds(second), page), "no value yet") << second;
+  }
+}
+
+TEST(QueryHistory, AProcessThatBeganAgainIsBelievedOnceItHasSettled) {
+  Pages pages(CounterQuery("a"), 10s);
+  const auto read = [&](int second, int value) {
+    return pages.Read(std::chrono::seconds(second), "a " + std::to_string(value) + "\n");
+  };
+  for (int second = 0; second < 10; ++second) {
+    EXPECT_EQ(read(second, 1000 + 10 * second), "no value yet");
+  }
+  EXPECT_EQ(read(10, 1100), "10");
+  for (int second = 11; second < 21; ++second) {
+    EXPECT_EQ(read(second, 5 * (second - 11)), "no value yet");
+  }
+  EXPECT_EQ(read(21, 50), "5");
+}
+
+TEST(QueryHistory, WhatIsKeptIsCounted) {
+  Pages pages(CounterQuery("a"));
+  EXPECT_EQ(pages.bytes(), 0);
+  pages.Read(0s, "a{b=\"" + std::string(10'000, 'x') + "\"} 1\n");
+  EXPECT_GE(pages.bytes(), 20'000) << "the last, and the oldest of the window";
 }
 
 }  // namespace

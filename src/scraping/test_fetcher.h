@@ -3,6 +3,8 @@
 
 #include <absl/status/status.h>
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,12 +41,15 @@ class FakeFetcher final : public endpoint::Fetcher {
 
   /// The oldest first.
   std::vector<Asked> asked;
+  /// How long pages are said to be.
+  std::optional<size_t> pretended_bytes;
 
  private:
-  static void AnswerOne(const Asked& one, const std::string& page, const std::string& type,
-                        bool end_known) {
+  void AnswerOne(const Asked& one, const std::string& page, const std::string& type,
+                 bool end_known) {
     endpoint::FetchResult result;
     result.end_known = end_known;
+    result.bytes = pretended_bytes.value_or(page.size());
     result.status = one.handlers.on_head(type);
     if (result.status.ok()) result.status = one.handlers.on_data(page);
     one.handlers.on_done(result);

@@ -6,6 +6,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,18 +48,31 @@ class WakeWatch {
 
   /// Without a max_age.
   const EndpointWake& latest() const { return latest_; }
+  /// About what is kept of counters.
+  size_t bytes() const;
 
  private:
+  /// What is remembered of an address.
+  struct Before {
+    /// What its next page is compared with. It outlives pages that fail: what a counter gained
+    /// meanwhile was asked for, of this process or the one after it.
+    engine::RawSignal page;
+    /// When a counter last fell.
+    std::optional<base::SteadyTime> fell;
+    /// Until then its counters are not believed: they fell twice in a short time, so that several
+    /// processes answer at the address (a clusterIP), in which nobody need ask for anything.
+    base::SteadyTime doubted_until;
+  };
+
   engine::WakeReading Read(const endpoint::IpAddress& address,
-                           const absl::StatusOr<engine::RawSignal>& page);
+                           const absl::StatusOr<engine::RawSignal>& page, base::SteadyTime asked);
+  static void Doubt(engine::WakeReading& reading, Before& before, base::SteadyTime asked);
 
   const engine::Signal signal_;
   EndpointWake latest_;
   /// Those of this round.
   std::map<endpoint::IpAddress, engine::WakeAddress> round_;
-  /// What the next page of each is compared with. It outlives pages that fail: what a counter
-  /// gained meanwhile was asked for, of this process or the one after it.
-  std::map<endpoint::IpAddress, engine::RawSignal> before_;
+  std::map<endpoint::IpAddress, Before> before_;
 };
 
 }  // namespace kgs::scraping

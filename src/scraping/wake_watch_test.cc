@@ -111,6 +111,35 @@ TEST(WakeWatchTest, AnAddressThatLeftIsAnotherWhenItComesBack) {
   EXPECT_EQ(watch.End(2, kStart + 2s), WakeState::kNoValueYet);
 }
 
+TEST(WakeWatchTest, SeveralProcessesBehindOneAddressDoNotWakeForEver) {
+  Watch watch("counter");
+  // Nobody asks for anything: two gateways answer in turn.
+  for (int round = 0; round < 100; ++round) {
+    const SteadyTime asked = kStart + round * 200ms;
+    watch.Page(1, round % 2 == 0 ? "a 5\n" : "a 9\n", asked);
+    watch.End(1, asked);
+  }
+  EXPECT_EQ(watch.latest().reading.state, WakeState::kUnreadable);
+  EXPECT_EQ(watch.latest().last_demand, kStart + 3 * 200ms) << "until it was seen twice";
+  // One of them has gone.
+  for (int second = 20; second < 31; ++second) {
+    watch.Page(1, "a 9\n", kStart + std::chrono::seconds(second));
+    watch.End(1, kStart + std::chrono::seconds(second));
+  }
+  EXPECT_EQ(watch.latest().reading.state, WakeState::kNone);
+  EXPECT_TRUE(watch.Page(1, "a 10\n", kStart + 31s));
+}
+
+TEST(WakeWatchTest, OnlyCountersAreKept) {
+  Watch gauges("gauge");
+  Watch counters("counter");
+  const std::string page = "a{b=\"" + std::string(10'000, 'x') + "\"} 1\n";
+  gauges.Page(1, page, kStart);
+  counters.Page(1, page, kStart);
+  EXPECT_LT((*gauges).bytes(), 1000u);
+  EXPECT_GE((*counters).bytes(), 10'000u);
+}
+
 TEST(WakeWatchTest, ARoundThatWasSeenInPartSaysNothing) {
   Watch watch("gauge");
   watch.Page(2, "a 0\n", kStart + 1s);

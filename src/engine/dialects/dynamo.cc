@@ -27,6 +27,8 @@ Dialect MakeDynamo() {
           {
               RequestsSignal("dynamo_queue_depth", {queued}, WhenAbsent::kZero,
                              "Requests without a first token yet"),
+              RequestsSignal("dynamo_queued_requests", {queued}, WhenAbsent::kZero,
+                             "The same, by the frontend's own word"),
               RequestsSignal("dynamo_running", {in_flight, Subtracted(queued)}, WhenAbsent::kZero,
                              "Requests past their first token"),
               RequestsSignal("dynamo_demand", {in_flight}, WhenAbsent::kZero,
