@@ -18,12 +18,16 @@ constexpr auto kLeastStreamInterval = std::chrono::milliseconds(50);
 
 absl::StatusOr<std::unique_ptr<EndpointSide>> MakeEndpoints(const Options& options,
                                                             const base::Clock& clock,
-                                                            const KubernetesSide& kubernetes) {
-  const kube::Store& store = kubernetes.store();
-  return EndpointSide::Make(options, clock,
-                            {kubernetes.server(), [&store](const endpoint::IpAddress& address) {
-                               return store.NamespaceOfAddress(address.Text());
-                             }});
+                                                            KubernetesSide& kubernetes,
+                                                            std::function<void()> on_demand) {
+  EndpointSide::Surroundings surroundings;
+  surroundings.api_server = kubernetes.server();
+  surroundings.owner_namespace = [&cluster =
+                                      kubernetes.cluster()](const endpoint::IpAddress& address) {
+    return cluster.NamespaceOfAddress(address.Text());
+  };
+  surroundings.on_demand = std::move(on_demand);
+  return EndpointSide::Make(options, clock, std::move(surroundings));
 }
 
 }  // namespace
@@ -37,7 +41,7 @@ absl::Status AnsweringSide::PrepareKubernetes() {
       options_, clock_,
       {[this] { OnObjects(); }, [this](const kube::PodPtr& pod) { unlisted_pods_->OnPod(pod); }});
   if (!kubernetes.ok()) return kubernetes.status();
-  auto endpoints = MakeEndpoints(options_, clock_, **kubernetes);
+  auto endpoints = MakeEndpoints(options_, clock_, **kubernetes, [this] { OnReadings(); });
   if (!endpoints.ok()) return endpoints.status();
   kubernetes_ = *std::move(kubernetes);
   endpoints_ = *std::move(endpoints);
@@ -52,6 +56,9 @@ absl::Status AnsweringSide::PrepareKubernetes() {
           [this](const auto& targets) { endpoints_->SetTargets(targets); },
           [this](const auto& endpoint, const auto& query) {
             return endpoints_->Latest(endpoint, query);
+          },
+          [this](const auto& endpoint, const auto& query) {
+            return endpoints_->LatestWake(endpoint, query);
           }},
       options_.unknown_metadata, clock_);
   debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);

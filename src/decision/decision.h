@@ -47,7 +47,8 @@ struct Decision {
   /// Finite and at least 0, in the metric's unit. UNAVAILABLE or INVALID_ARGUMENT, under 512 bytes
   /// and in words that do not change from poll to poll.
   absl::StatusOr<double> value = 0.0;
-  /// Fails exactly where value does, but that an always active profile is active blind.
+  /// Fails where value does, but that an always active profile is active blind; and alone where it
+  /// is not known whether a workload without replicas is wanted.
   absl::StatusOr<bool> active = false;
   Branch branch = Branch::kNoReplicas;
   /// With its numbers; empty for an error.

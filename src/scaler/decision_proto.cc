@@ -32,7 +32,10 @@ void FillDecision(const decision::Decision& decision, debug::v1::Decision* out) 
   if (decision.value.ok() && !decision.value_hidden) out->set_value(*decision.value);
   out->set_error(base::ReplaceInvalidUtf8(StatusText(decision.value.status())));
   if (decision.active.ok()) out->set_active(*decision.active);
-  out->set_active_why(base::ReplaceInvalidUtf8(decision.active_why));
+  // Where the number is known the activity alone may not be.
+  const bool why_not = decision.value.ok() && !decision.active.ok();
+  out->set_active_why(base::ReplaceInvalidUtf8(
+      why_not ? std::string(decision.active.status().message()) : decision.active_why));
   out->set_branch(std::string(decision::BranchName(decision.branch)));
   out->set_formula(decision.formula);
   if (decision.metric_type != model::HpaMetricType::kNone) {

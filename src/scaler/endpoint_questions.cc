@@ -28,4 +28,25 @@ SourceReadings ReadEndpoint(const EndpointReader& read, const trigger::TriggerSp
   return readings;
 }
 
+scraping::EndpointTarget WakeTargetOf(const trigger::TriggerSpec& spec,
+                                      const model::WorkloadView& view) {
+  model::EngineQuery query = spec.wake->query;
+  query.interval = decision::IsAtZero(view) ? kWakeInterval : kIdleWakeInterval;
+  return {spec.wake->endpoint.url,
+          view.object->key.object_namespace,
+          spec.wake->endpoint.credential,
+          {std::move(query)},
+          /*wakes=*/true};
+}
+
+std::optional<decision::WakeSight> ReadWake(const WakeReader& read,
+                                            const trigger::TriggerSpec& spec,
+                                            const model::WorkloadView& view) {
+  if (!read || !spec.wake) return std::nullopt;
+  auto latest = read(scraping::KeyOf(WakeTargetOf(spec, view)), spec.wake->key);
+  if (!latest) return std::nullopt;
+  return decision::WakeSight{std::move(latest->reading), latest->taken, latest->last_demand,
+                             latest->max_age};
+}
+
 }  // namespace kgs::scaler

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "decision/source_decision.h"
+#include "decision/wake.h"
 #include "scraping/endpoint_plan.h"
 #include "scraping/endpoint_scraper.h"
 #include "trigger/trigger.h"
@@ -18,6 +19,15 @@ namespace kgs::scaler {
 /// scraping::EndpointScraper::Latest. Any thread.
 using EndpointReader = std::function<std::optional<scraping::EndpointReading>(
     const scraping::EndpointKey& endpoint, const std::string& query_key)>;
+
+/// The same of what wakes a workload; as scraping::EndpointScraper::LatestWake.
+using WakeReader = std::function<std::optional<scraping::EndpointWake>(
+    const scraping::EndpointKey& endpoint, const std::string& query_key)>;
+
+/// How often a source that wakes is asked while there are no replicas, and while there are: then so
+/// that it is known what its counters were before.
+inline constexpr std::chrono::milliseconds kWakeInterval{200};
+inline constexpr std::chrono::milliseconds kIdleWakeInterval{2000};
 
 /// What \p spec, which has an endpoint, asks of it for an object of that namespace.
 scraping::EndpointTarget EndpointTargetOf(const trigger::TriggerSpec& spec,
@@ -30,5 +40,12 @@ struct SourceReadings {
 };
 SourceReadings ReadEndpoint(const EndpointReader& read, const trigger::TriggerSpec& spec,
                             const std::string& object_namespace);
+
+/// What \p spec, which has a wake, asks for the workload of \p view.
+scraping::EndpointTarget WakeTargetOf(const trigger::TriggerSpec& spec,
+                                      const model::WorkloadView& view);
+std::optional<decision::WakeSight> ReadWake(const WakeReader& read,
+                                            const trigger::TriggerSpec& spec,
+                                            const model::WorkloadView& view);
 
 }  // namespace kgs::scaler

@@ -16,6 +16,9 @@ using base::SteadyTime;
 
 constexpr base::Duration kInterval = std::chrono::seconds(1);
 constexpr size_t kMostWatched = 4;
+/// What a trigger was asked with values of the environment is forgotten when it was not asked so
+/// again for three polls, at least for so long: whoever reaches the port may make them up.
+constexpr base::Duration kAskedAgainWithin = std::chrono::minutes(2);
 
 /// Whether Kubernetes has the name of a variable where KEDA sends its value.
 bool NeedsEnvironment(const model::Trigger& trigger) {
@@ -98,8 +101,9 @@ decision::Decision TriggerWatch::DecideWorkload(Watched& watched, model::HpaMetr
   return Unreliable(spec, problem);
 }
 
-decision::Decision TriggerWatch::Decide(Watched& watched, model::HpaMetricType metric_type,
-                                        const model::WorkloadView& view, Moment& moment) const {
+decision::Decision TriggerWatch::DecideAwake(Watched& watched, model::HpaMetricType metric_type,
+                                             const model::WorkloadView& view,
+                                             Moment& moment) const {
   const trigger::TriggerSpec& spec = watched.spec;
   const auto scope = decision::EffectiveScope(spec, true);
   if (!scope.ok()) return Refused(scope.status(), decision::Branch::kInvalid);
@@ -119,6 +123,14 @@ decision::Decision TriggerWatch::Decide(Watched& watched, model::HpaMetricType m
       spec, *scope, metric_type, &view, spec.node.empty() ? *moment.all_nodes : named, moment.now};
   if (sources_.gathers_nodes) question.listening = moment.now - started_;
   return decision::DecideScope(question);
+}
+
+decision::Decision TriggerWatch::Decide(Watched& watched, model::HpaMetricType metric_type,
+                                        const model::WorkloadView& view, Moment& moment) const {
+  decision::Decision decision = DecideAwake(watched, metric_type, view, moment);
+  decision::AddWake(watched.spec, view, ReadWake(sources_.wake_reading, watched.spec, view),
+                    moment.now, decision);
+  return decision;
 }
 
 decision::Decision TriggerWatch::Answer(const TriggerMatch& match, const trigger::TriggerSpec& spec,
@@ -221,6 +233,7 @@ void TriggerWatch::ObserveEntry(Entry& entry, model::HpaMetricType metric_type,
     if (watched.spec.endpoint) {
       moment.endpoints.push_back(EndpointTargetOf(watched.spec, view.object->key.object_namespace));
     }
+    if (watched.spec.wake) moment.endpoints.push_back(WakeTargetOf(watched.spec, view));
     decision::Decision decision = Decide(watched, metric_type, view, moment);
     if (watched.last_asked < last_asked) continue;
     last_asked = watched.last_asked;
@@ -235,6 +248,13 @@ void TriggerWatch::ObserveEntry(Entry& entry, model::HpaMetricType metric_type,
   state.now->inputs.clear();
 }
 
+void TriggerWatch::ForgetUnasked(Entry& entry, const model::ScaledObject& object, SteadyTime now) {
+  const base::Duration within =
+      std::max<base::Duration>(kAskedAgainWithin, 3 * object.polling_interval);
+  std::erase_if(entry.watched,
+                [&](const Watched& watched) { return now - watched.last_asked > within; });
+}
+
 void TriggerWatch::Observe(const model::ScaledObject& object, const model::WorkloadView& view,
                            Moment& moment, std::set<Key>& there) {
   for (const model::Trigger& trigger : object.triggers) {
@@ -246,6 +266,7 @@ void TriggerWatch::Observe(const model::ScaledObject& object, const model::Workl
       const std::shared_ptr<Entry> entry = EntryOf(key);
       there.insert(key);
       base::MutexLock lock(entry->mutex);
+      if (NeedsEnvironment(trigger)) ForgetUnasked(*entry, object, moment.now);
       const size_t read = Read(*entry, object, trigger);
       if (place == 0) places = std::max(read, answered);
       ObserveEntry(*entry, trigger.metric_type, view, moment);

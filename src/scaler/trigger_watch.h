@@ -78,6 +78,7 @@ class TriggerWatch {
     std::function<void(const std::vector<scraping::EndpointTarget>&)> on_endpoints = nullptr;
     /// What they said. Null where none is asked.
     EndpointReader endpoint_reading = nullptr;
+    WakeReader wake_reading = nullptr;
   };
 
   TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys, const base::Clock& clock);
@@ -162,6 +163,8 @@ class TriggerWatch {
                std::set<Key>& there);
   void ObserveEntry(Entry& entry, model::HpaMetricType metric_type, const model::WorkloadView& view,
                     Moment& moment) const KGS_REQUIRES(entry.mutex);
+  static void ForgetUnasked(Entry& entry, const model::ScaledObject& object, base::SteadyTime now)
+      KGS_REQUIRES(entry.mutex);
   /// Reads the stored metadata, where it is new. Returns how many numbers the trigger has,
   /// as far as \p object tells.
   size_t Read(Entry& entry, const model::ScaledObject& object, const model::Trigger& trigger) const
@@ -171,6 +174,9 @@ class TriggerWatch {
       KGS_REQUIRES(entry.mutex);
   decision::Decision Decide(Watched& watched, model::HpaMetricType metric_type,
                             const model::WorkloadView& view, Moment& moment) const;
+  /// The same without what wakes the workload.
+  decision::Decision DecideAwake(Watched& watched, model::HpaMetricType metric_type,
+                                 const model::WorkloadView& view, Moment& moment) const;
   /// The same for scope workload.
   decision::Decision DecideWorkload(Watched& watched, model::HpaMetricType metric_type,
                                     const model::WorkloadView& view, base::SteadyTime now,

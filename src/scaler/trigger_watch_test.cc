@@ -5,122 +5,12 @@
 
 #include <gtest/gtest.h>
 
-#include "fleet/view.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/workloads.h"
+#include "scaler/trigger_watch_fixture.h"
 
 namespace kgs::scaler {
 namespace {
 
 using namespace std::chrono_literals;
-using Metadata = std::map<std::string, std::string>;
-
-constexpr int64_t kStartedSeconds = 1'700'000'000;
-
-class TriggerWatchTest : public ::testing::Test {
- protected:
-  /// ScaledObject default/web of one trigger, its Deployment of one replica, and the pod.
-  void PutWorkload(const Metadata& metadata = {}, const std::string& uid = "uid") {
-    auto object = testing::MakeObject();
-    object->uid = uid;
-    object->triggers = {{0, "", false, model::HpaMetricType::kAverageValue, metadata}};
-    key_ = object->key;
-    kubernetes_.PutObject(object);
-    auto target = std::make_shared<model::ScaleTarget>();
-    target->ref = object->target;
-    target->target_namespace = "default";
-    target->replicas = 1;
-    target->selector.requirements = {{"app", model::LabelRequirement::Operator::kIn, {"web"}}};
-    kubernetes_.PutTarget(target);
-    kubernetes_.PutPod(Pod());
-  }
-  static model::Pod Pod() {
-    model::Pod pod;
-    pod.name = {"default", "web-0"};
-    pod.uid = "1";
-    pod.node = "node-a";
-    pod.labels = {{"app", "web"}};
-    pod.phase = model::PodPhase::kRunning;
-    pod.started_unix_seconds = kStartedSeconds;
-    pod.ready = true;
-    pod.ready_changed_unix_seconds = kStartedSeconds + 30;
-    return pod;
-  }
-  void PutPodWithAddress() {
-    model::Pod pod = Pod();
-    pod.ip = "10.0.0.1";
-    kubernetes_.PutPod(pod);
-  }
-  void Report(double utilization) {
-    auto report = std::make_shared<model::NodeReport>();
-    report->node = "node-a";
-    report->max_reading_age = 3s;
-    report->pods_listed = true;
-    report->listed = {clock_.Now(), (kStartedSeconds + 60) * 1000};
-    auto snapshot = std::make_shared<model::NodeSnapshot>();
-    snapshot->gpus.resize(1);
-    snapshot->gpus[0].readings[model::MetricId::kGpuUtilization] =
-        model::Reading::Value(utilization, clock_.Now());
-    model::HeldDevice device;
-    device.gpu = 0;
-    report->pods = {{{"default", "web-0"}, report->listed, {device}}};
-    report->snapshot = snapshot;
-    fleet_.Put("node-a", stream_, std::move(report));
-  }
-  /// Lets \p duration pass, with a reading and an observation each second.
-  void Watch(base::Duration duration, double utilization) {
-    for (base::Duration passed{}; passed < duration; passed += 1s) {
-      clock_.Advance(1s);
-      Report(utilization);
-      triggers_.Turn();
-    }
-  }
-  std::optional<scraping::EndpointReading> EndpointSays(const scraping::EndpointKey& endpoint,
-                                                        const std::string& query) {
-    const bool asked = std::any_of(endpoints_.begin(), endpoints_.end(), [&](const auto& target) {
-      return scraping::KeyOf(target) == endpoint;
-    });
-    const auto value = endpoint_values_.find(query);
-    if (!asked || value == endpoint_values_.end()) return std::nullopt;
-    return scraping::EndpointReading{model::EngineReading::Value(value->second, clock_.Now()), 3s};
-  }
-  decision::Decision Decide() { return DecideAt(0); }
-  decision::Decision DecideAt(size_t place) {
-    const auto view =
-        fleet::ViewWorkload(*kubernetes_.Find(key_), fleet_, kubernetes_, clock_.Now());
-    return triggers_.Answer({key_, 0, model::HpaMetricType::kAverageValue}, spec_, place, view,
-                            TriggerWatch::For::kCall, clock_.Now());
-  }
-
-  testing::FakeClock clock_;
-  kube::Store kubernetes_{clock_, [](const kube::PodPtr&) {}};
-  fleet::Store fleet_{clock_};
-  const uint64_t stream_ = fleet_.Connect("node-a", "1");
-  std::string problem_;
-  /// What agents were last told to ask.
-  ScrapesByNode scrapes_;
-  /// What was last to be asked of endpoints, how often that was said, and what they say, by the key
-  /// of the query.
-  std::vector<scraping::EndpointTarget> endpoints_;
-  int endpoints_said_ = 0;
-  std::map<std::string, double> endpoint_values_;
-  TriggerWatch triggers_{
-      {kubernetes_, [this](model::ObjectKind, const std::string&) { return problem_; }, fleet_,
-       true, [this](ScrapesByNode scrapes) { scrapes_ = std::move(scrapes); },
-       [this](const std::vector<scraping::EndpointTarget>& targets) {
-         endpoints_ = targets;
-         ++endpoints_said_;
-       },
-       [this](const scraping::EndpointKey& endpoint, const std::string& query) {
-         return EndpointSays(endpoint, query);
-       }},
-      trigger::UnknownKeys::kRefuse,
-      clock_};
-  bool cut_ = false;
-  trigger::TriggerSpec spec_ =
-      trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().main();
-  model::ObjectKey key_;
-};
 
 TEST_F(TriggerWatchTest, IdleIsWhatWasWatchedForAWholeWindowWithoutBeingAsked) {
   PutWorkload();
@@ -133,66 +23,6 @@ TEST_F(TriggerWatchTest, IdleIsWhatWasWatchedForAWholeWindowWithoutBeingAsked) {
   Watch(1s, 50);
   Watch(30s, 0);
   EXPECT_TRUE(*Decide().active) << "it was busy within the window";
-}
-
-TEST_F(TriggerWatchTest, AnEndpointSpeaksForTheWorkload) {
-  const Metadata metadata = {{"metricType", "vllm_kv_cache_usage"},
-                             {"targetValue", "80"},
-                             {"engineEndpoint", "http://gw:9090"},
-                             {"endpointAuth", "gateway"}};
-  PutWorkload(metadata);
-  PutPodWithAddress();
-  spec_ = trigger::ParseTrigger(metadata, trigger::UnknownKeys::kRefuse).value().main();
-  EXPECT_EQ(Decide().branch, decision::Branch::kBlindHeld) << "it has not been asked yet";
-  triggers_.Turn();
-  EXPECT_TRUE(scrapes_.empty()) << "no agent asks for it";
-  ASSERT_EQ(endpoints_.size(), 1);
-  EXPECT_EQ(endpoints_[0].url.Text(), "http://gw:9090/metrics");
-  EXPECT_EQ(endpoints_[0].object_namespace, "default");
-  EXPECT_EQ(endpoints_[0].credential, "gateway");
-  EXPECT_EQ(endpoints_[0].queries, trigger::EndpointQueriesOf(spec_));
-  endpoint_values_[spec_.engine->key] = 90;
-  EXPECT_EQ(*Decide().value, 90);
-  EXPECT_EQ(Decide().inputs[0].name, "endpoint http://gw:9090/metrics");
-  // Idle, but for its requests.
-  endpoint_values_[spec_.engine->key] = 0;
-  endpoint_values_[spec_.engine_load->key] = 1;
-  for (int i = 0; i < 70; ++i) {
-    clock_.Advance(1s);
-    triggers_.Turn();
-  }
-  EXPECT_TRUE(*Decide().active);
-  endpoint_values_[spec_.engine_load->key] = 0;
-  for (int i = 0; i < 61; ++i) {
-    clock_.Advance(1s);
-    triggers_.Turn();
-  }
-  EXPECT_FALSE(*Decide().active) << "it was watched without being asked for";
-  problem_ = "the API server is out of reach";
-  EXPECT_EQ(Decide().branch, decision::Branch::kNoWorkload);
-  kubernetes_.RemoveObject(key_);
-  triggers_.Turn();
-  EXPECT_TRUE(endpoints_.empty()) << "nothing is asked any more, and that is said";
-}
-
-TEST_F(TriggerWatchTest, AnEndpointFromTheEnvironmentIsAskedOnceKedaHasSaidIt) {
-  PutWorkload(
-      {{"metricType", "vllm_demand"}, {"targetValue", "16"}, {"engineEndpointFromEnv", "GATEWAY"}});
-  triggers_.Turn();
-  EXPECT_EQ(endpoints_said_, 1);
-  EXPECT_TRUE(endpoints_.empty());
-  spec_ = trigger::ParseTrigger({{"metricType", "vllm_demand"},
-                                 {"targetValue", "16"},
-                                 {"engineEndpointFromEnv", "http://gw:9090"}},
-                                trigger::UnknownKeys::kRefuse)
-              .value()
-              .main();
-  Decide();
-  triggers_.Turn();
-  ASSERT_EQ(endpoints_.size(), 1);
-  endpoint_values_[spec_.engine->key] = 33;
-  EXPECT_EQ(*Decide().value, 33);
-  EXPECT_EQ(Decide().inputs[0].name, "endpoint") << "where it is came from the environment";
 }
 
 TEST_F(TriggerWatchTest, HasAgentsAskTheEnginesThatTriggersAreAbout) {

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "trigger/combine_endpoint.h"
 #include "trigger/combine_engine.h"
+#include "trigger/combine_wake.h"
 
 namespace kgs::trigger {
 namespace {
@@ -211,6 +212,7 @@ TriggerSpec SpecWithoutMetric(const Settings& settings, const Profile& base) {
   spec.poll_interval = std::chrono::seconds(
       settings.poll_interval_seconds.value.value_or(static_cast<int>(spec.poll_interval.count())));
   SetScope(settings, spec);
+  spec.wake = WakeOf(settings);
   MarkHidden(settings, spec);
   return spec;
 }
@@ -277,6 +279,7 @@ std::vector<TriggerSpec> Combine(const Settings& settings, std::vector<std::stri
   if (metric_known && (metric->of_engine() || !IsOfAnyEngine(base))) {
     CheckEngineKeys(settings, *metric, spec, errors, warnings);
   }
+  CheckWakeKeys(settings, spec, errors, warnings);
   WarnOfThreshold(settings, spec, warnings);
   if (base.second.metric.empty()) return {std::move(spec)};
   return WithSecond(settings, base, std::move(spec));

@@ -74,8 +74,9 @@ void CheckEndpointKeys(const Settings& s, const Metric& metric, std::vector<std:
                        std::vector<std::string>& warnings) {
   const EndpointKey* given = GivenKey(s);
   if (given == nullptr) {
-    if (s.endpoint_auth.value)
-      errors.push_back(s.endpoint_auth.entry.Say() + " needs engineEndpoint");
+    if (s.endpoint_auth.value && !s.wake_endpoint.given) {
+      errors.push_back(s.endpoint_auth.entry.Say() + " needs engineEndpoint or wakeEndpoint");
+    }
     return;
   }
   CheckOnlyOne(s, *given, errors);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trigger/combine_engine.h"
 
-#include <initializer_list>
+#include <algorithm>
 #include <utility>
 
+#include "base/strings.h"
+#include "engine/dialects.h"
 #include "engine/series_selector.h"
 #include "trigger/combine_endpoint.h"
+#include "trigger/labels.h"
 
 namespace kgs::trigger {
 namespace {
@@ -64,10 +67,27 @@ void CheckSeries(const Settings& s, Errors& errors) {
                    (hidden ? "" : ": " + std::string(status.message())));
 }
 
+/// A gateway is no pod of the workload, and may speak of many.
+void CheckGateway(const Settings& s, const Metric& metric, Errors& errors) {
+  const engine::Dialect& dialect = *metric.dialect;
+  const auto gateways = engine::Gateways();
+  if (std::find(gateways.begin(), gateways.end(), &dialect) != gateways.end() &&
+      !IsEndpointGiven(s)) {
+    errors.push_back(s.metric_type.entry.Say() +
+                     " is of a gateway, which is none of the pods: it needs engineEndpoint");
+  }
+  const bool readable = !s.series_labels.given || s.series_labels.value;
+  if (!readable || Chooses(s.series_labels.value.value_or(""), dialect.selected_by)) return;
+  errors.push_back(s.metric_type.entry.Say() +
+                   " is of many workloads: it needs seriesLabels with " +
+                   base::JoinWithAnd(dialect.selected_by));
+}
+
 void CheckPreset(const Settings& s, const Metric& metric, Errors& errors) {
   const std::string why = "needs metricType \"" + std::string(kPrometheus) + "\"";
-  Refuse(Given(s.series_name), why, errors);
-  Refuse(GivenOfSeries(s), why, errors);
+  // Labels choose among the series of a preset as well.
+  Refuse(Given(s.series_name, s.series_kind, s.series_combine, s.series_absent), why, errors);
+  CheckGateway(s, metric, errors);
   const engine::Dialect* engine = ChosenEngine(s);
   if (engine == nullptr || engine == metric.dialect) return;
   errors.push_back(EngineEntry(s)->Say() + " and " +
@@ -129,8 +149,8 @@ void CheckEngineKeys(const Settings& s, const Metric& metric, const TriggerSpec&
                      " are of different engines: give one of them");
   }
   const std::string series = "needs metricType \"" + std::string(kPrometheus) + "\"";
-  Refuse(Given(s.series_name), series, errors);
-  Refuse(GivenOfSeries(s), series, errors);
+  Refuse(Given(s.series_name, s.series_kind, s.series_combine, s.series_absent), series, errors);
+  Refuse(Given(s.series_labels), why, errors);
 }
 
 EngineMetric EngineMetricOf(const Settings& s, const Metric& metric) {
@@ -140,6 +160,7 @@ EngineMetric EngineMetricOf(const Settings& s, const Metric& metric) {
   query.interval = s.engine_scrape_interval.value.value_or(query.interval);
   if (!IsEndpointGiven(s)) SetPage(s, metric, query);
   if (metric.dialect != nullptr) {
+    query.series_labels = s.series_labels.value.value_or("");
     engine.demand = metric.signal->demand;
   } else {
     query.series_name = s.series_name.value.value_or("");

@@ -116,7 +116,7 @@ TEST(EndpointTriggerTest, OneEndpointAndNothingBesideIt) {
   EXPECT_THAT(Refused(Demand({{"vllmEndpoint", "http://a"}, {"enginePath", "/m"}})),
               HasSubstr("enginePath \"/m\" has no meaning beside vllmEndpoint"));
   EXPECT_EQ(Refused(Demand({{"endpointAuth", "gateway"}})),
-            "endpointAuth \"gateway\" needs engineEndpoint");
+            "endpointAuth \"gateway\" needs engineEndpoint or wakeEndpoint");
 }
 
 TEST(EndpointTriggerTest, GpusHaveNoEndpoint) {

@@ -68,7 +68,12 @@ TEST(EngineTriggerTest, EverySignalCanBeTheMetricType) {
 
 TEST(EngineTriggerTest, WhatIsSilentWhileRequestsRunIsActiveByTheDemand) {
   const auto load = [](const std::string& metric) {
-    const TriggerSpec spec = Accepted({{"metricType", metric}, {"targetValue", "7"}}).main();
+    Metadata metadata = {{"metricType", metric}, {"targetValue", "7"}};
+    if (!metric.starts_with("vllm") && !metric.starts_with("triton")) {
+      metadata["engineEndpoint"] = "http://gateway:9090";
+      metadata["seriesLabels"] = "route_namespace=a,route_name=b,envoy_cluster_name=c";
+    }
+    const TriggerSpec spec = Accepted(metadata).main();
     return spec.engine_load ? spec.engine_load->query.signal : "none";
   };
   EXPECT_EQ(load("vllm_queue_depth"), "vllm_demand");
@@ -312,7 +317,6 @@ TEST(EngineTriggerTest, KeysThatNeedAnotherMetricAreRefused) {
         key + "FromEnv (value from the environment, not shown) needs the metric of an engine");
   }
   for (const auto& [key, value] : Metadata{{"seriesName", "a"},
-                                           {"seriesLabels", "a=b"},
                                            {"seriesKind", "gauge"},
                                            {"seriesCombine", "sum"},
                                            {"seriesAbsent", "zero"}}) {
@@ -321,11 +325,33 @@ TEST(EngineTriggerTest, KeysThatNeedAnotherMetricAreRefused) {
     EXPECT_EQ(Refused({{"profile", "vllm-queue-depth"}, {key, value}}), error);
     EXPECT_EQ(Refused({{"profile", "llm"}, {"engine", "tgi"}, {key, value}}), error);
   }
+  EXPECT_EQ(Refused({{"seriesLabels", "a=b"}}),
+            "seriesLabels \"a=b\" needs the metric of an engine");
+  EXPECT_EQ(QueryOf({{"profile", "vllm-queue-depth"}, {"seriesLabels", "a=b"}}).series_labels,
+            "a=b");
   EXPECT_EQ(Refused({{"metricType", "vllm_demand"}, {"targetValue", "1"}, {"engine", "tgi"}}),
             "engine \"tgi\" and metricType \"vllm_demand\" are of different engines: give one of "
             "them");
   EXPECT_EQ(Refused({{"profile", "sglang"}, {"engine", "tgi"}}),
             "engine \"tgi\" and profile \"sglang\" are of different engines: give one of them");
+}
+
+TEST(EngineTriggerTest, AGatewayIsNoPodAndSpeaksOfManyWorkloads) {
+  EXPECT_EQ(Refused({{"metricType", "epp_queue_size"}, {"targetValue", "1"}}),
+            "metricType \"epp_queue_size\" is of a gateway, which is none of the pods: it needs "
+            "engineEndpoint");
+  EXPECT_EQ(Refused({{"metricType", "keda_http_concurrency"},
+                     {"targetValue", "1"},
+                     {"engineEndpoint", "http://interceptor:9090"}}),
+            "metricType \"keda_http_concurrency\" is of many workloads: it needs seriesLabels with "
+            "route_namespace and route_name");
+  const TriggerSpec spec = Accepted({{"metricType", "keda_http_concurrency"},
+                                     {"targetValue", "1"},
+                                     {"engineEndpoint", "http://interceptor:9090"},
+                                     {"seriesLabels", "route_namespace=llm,route_name=web"}})
+                               .main();
+  EXPECT_EQ(spec.endpoint->url.Text(), "http://interceptor:9090/queue");
+  EXPECT_EQ(spec.engine->query.series_labels, "route_namespace=llm,route_name=web");
 }
 
 TEST(EngineTriggerTest, ASeriesIsSaidInFull) {

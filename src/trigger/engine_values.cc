@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "engine/dialects.h"
 #include "engine/series_selector.h"
+#include "trigger/metric.h"
 
 namespace kgs::trigger {
 
@@ -60,6 +61,32 @@ std::optional<std::string> ReadEndpointAuth(std::string_view text) {
         return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
       });
   return is_name ? std::optional<std::string>(text) : std::nullopt;
+}
+
+std::vector<std::string_view> WakeSourceNames() {
+  static const std::vector<std::string> kWords = [] {
+    std::vector<std::string> words;
+    for (const engine::Dialect* source : engine::WakeSources()) {
+      words.push_back(engine::WakeSourceWord(*source));
+    }
+    words.emplace_back(kPrometheus);
+    return words;
+  }();
+  return {kWords.begin(), kWords.end()};
+}
+
+std::optional<std::string> ReadWakeSource(std::string_view text) {
+  const auto names = WakeSourceNames();
+  if (std::find(names.begin(), names.end(), text) == names.end()) return std::nullopt;
+  return std::string(text);
+}
+
+std::vector<std::string_view> WakeSeriesKinds() { return {"gauge", "counter"}; }
+
+std::optional<std::string> ReadWakeSeriesKind(std::string_view text) {
+  const auto kinds = WakeSeriesKinds();
+  if (std::find(kinds.begin(), kinds.end(), text) == kinds.end()) return std::nullopt;
+  return std::string(text);
 }
 
 std::vector<std::string_view> EngineNames() {

@@ -22,8 +22,13 @@ std::optional<std::string> ReadSeriesName(std::string_view text);
 std::optional<std::string> ReadSeriesLabels(std::string_view text);
 std::optional<endpoint::Url> ReadEndpoint(std::string_view text);
 std::optional<std::string> ReadEndpointAuth(std::string_view text);
+std::optional<std::string> ReadWakeSource(std::string_view text);
 
 std::vector<std::string_view> EngineNames();
+std::vector<std::string_view> WakeSourceNames();
+/// A series that may wake: its value, or that it moved.
+std::vector<std::string_view> WakeSeriesKinds();
+std::optional<std::string> ReadWakeSeriesKind(std::string_view text);
 std::string EnginePathText();
 std::string ScrapeIntervalText();
 std::string SeriesNameText();

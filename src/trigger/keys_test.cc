@@ -22,7 +22,9 @@ TEST(KeysTest, MetadataKeysAreTheTable) {
                   "hpaMetricType", "holdSeconds", "startupSeconds", "minCoverage", "engine",
                   "enginePort", "enginePath", "engineScrapeInterval", "seriesName", "seriesLabels",
                   "seriesKind", "seriesCombine", "seriesAbsent", "engineEndpoint", "vllmEndpoint",
-                  "tritonEndpoint", "endpointAuth"));
+                  "tritonEndpoint", "endpointAuth", "wakeEndpoint", "wakeSource", "wakeAuth",
+                  "wakeSeriesName", "wakeSeriesLabels", "wakeSeriesKind", "wakeHoldSeconds",
+                  "wakeAbsent"));
 }
 
 TEST(KeysTest, NamesAreUniqueAndNoneEndsInFromEnv) {

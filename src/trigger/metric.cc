@@ -12,8 +12,8 @@ namespace {
 // Behind an engine's name, as every preset of an LLM engine has them, and some gateways.
 constexpr std::string_view kDemand = "_demand";
 constexpr std::string_view kSilentWhileRequestsRun[] = {
-    "_queue_depth",     "_queue_size",     "_running",    "_average_queue_size",
-    "_average_running", "_kv_cache_usage", "_ttft_p95_ms"};
+    "_queue_depth",        "_queue_size",      "_queued_requests", "_running",
+    "_average_queue_size", "_average_running", "_kv_cache_usage",  "_ttft_p95_ms"};
 
 }  // namespace
 

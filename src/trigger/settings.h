@@ -74,6 +74,16 @@ struct Settings {
   Setting<endpoint::Url> vllm_endpoint;
   Setting<endpoint::Url> triton_endpoint;
   Setting<std::string> endpoint_auth;
+  Setting<endpoint::Url> wake_endpoint;
+  /// As engine::FindWakeSource has it, or kPrometheus.
+  Setting<std::string> wake_source;
+  Setting<std::string> wake_auth;
+  Setting<std::string> wake_series_name;
+  /// This and the kind are kept as written.
+  Setting<std::string> wake_series_labels;
+  Setting<std::string> wake_series_kind;
+  Setting<int> wake_hold_seconds;
+  Setting<WakeAbsent> wake_absent;
   Setting<std::string> series_name;
   /// This and the words below are kept as written.
   Setting<std::string> series_labels;

@@ -21,7 +21,10 @@
 // - engineEndpoint is where the metric of an engine is read for the workload as a whole, instead of
 //   at each pod: it has port and path, so enginePort and enginePath are refused beside it. A URL
 //   without a path means the engine's own. vllmEndpoint is engineEndpoint and engine vllm at once,
-//   tritonEndpoint the same of triton. endpointAuth needs one of them.
+//   tritonEndpoint the same of triton. endpointAuth needs one of them, or wakeEndpoint.
+// - wakeEndpoint and wakeSource need each other, and the other keys of wake... need them. They are
+//   of a workload. wakeSource prometheus needs wakeSeriesName, and a source that is of many
+//   workloads needs wakeSeriesLabels that choose one.
 // - Keys that KEDA reads itself (scalerAddress, ...) are ignored. Parameters of a
 //   TriggerAuthentication (a TLS key, say) are refused whatever UnknownKeys says.
 #pragma once
@@ -68,6 +71,25 @@ struct EngineEndpoint {
   bool operator==(const EngineEndpoint&) const = default;
 };
 
+/// What is asked whether a workload without replicas is wanted: something that lives while no pod
+/// does.
+struct Wake {
+  EngineEndpoint endpoint;
+  /// Its interval says nothing: it depends on whether there are replicas.
+  model::EngineQuery query;
+  /// query.Key(), by which its readings are found.
+  std::string key;
+  /// The workload is wanted for so long after demand was seen; nothing for twice the object's
+  /// polling interval, at least 30 s.
+  std::optional<std::chrono::seconds> hold;
+  /// The source's own rule, unless a key says otherwise.
+  WakeAbsent absent = WakeAbsent::kUnknown;
+  /// Something of it came from the environment.
+  bool hidden = false;
+
+  bool operator==(const Wake&) const = default;
+};
+
 /// One number that KEDA is answered.
 struct TriggerSpec {
   /// Empty without a profile.
@@ -86,6 +108,8 @@ struct TriggerSpec {
   std::optional<EngineMetric> engine_load;
   /// Where engine and engine_load are read, by whoever answers, rather than at each pod.
   std::optional<EngineEndpoint> endpoint;
+  /// Of a workload only.
+  std::optional<Wake> wake;
   /// In the metric's unit; finite, at least 0.001, rounded to 3 decimals as KEDA sends it.
   double target = 0;
   /// Active means value > activation_threshold.

@@ -21,6 +21,9 @@ constexpr Word<PodAggregation> kPodAggregations[] = {{PodAggregation::kMean, "me
 constexpr Word<HpaMetricType> kHpaMetricTypes[] = {{HpaMetricType::kAverageValue, "AverageValue"},
                                                    {HpaMetricType::kValue, "Value"}};
 
+constexpr Word<WakeAbsent> kWakeAbsents[] = {{WakeAbsent::kInactive, "inactive"},
+                                             {WakeAbsent::kUnknown, "unknown"}};
+
 template <typename T>
 std::string_view NameIn(std::span<const Word<T>> words, T value) {
   for (const Word<T>& word : words) {
@@ -69,5 +72,10 @@ std::optional<HpaMetricType> FindHpaMetricType(std::string_view name) {
 std::vector<std::string_view> HpaMetricTypeNames() {
   return NamesOf<HpaMetricType>(kHpaMetricTypes);
 }
+
+std::optional<WakeAbsent> FindWakeAbsent(std::string_view name) {
+  return FindIn<WakeAbsent>(kWakeAbsents, name);
+}
+std::vector<std::string_view> WakeAbsentNames() { return NamesOf<WakeAbsent>(kWakeAbsents); }
 
 }  // namespace kgs::trigger

@@ -24,6 +24,10 @@ enum class Scope {
 /// How the numbers of several pods become one, of a metric that does not add up.
 enum class PodAggregation { kMean, kMax };
 
+/// What it means that the source which wakes a workload lacks its series: that nobody wants the
+/// workload, or nothing.
+enum class WakeAbsent { kInactive, kUnknown };
+
 /// "workload", "node", "cluster".
 std::string_view ScopeName(Scope scope);
 std::optional<Scope> FindScope(std::string_view name);
@@ -38,5 +42,9 @@ std::vector<std::string_view> PodAggregationNames();
 std::string_view HpaMetricTypeName(model::HpaMetricType type);
 std::optional<model::HpaMetricType> FindHpaMetricType(std::string_view name);
 std::vector<std::string_view> HpaMetricTypeNames();
+
+/// "inactive", "unknown".
+std::optional<WakeAbsent> FindWakeAbsent(std::string_view name);
+std::vector<std::string_view> WakeAbsentNames();
 
 }  // namespace kgs::trigger

@@ -80,6 +80,14 @@ std::map<std::string, std::string> Defaults() {
       {"vllmEndpoint", "none"},
       {"tritonEndpoint", "none"},
       {"endpointAuth", "none"},
+      {"wakeEndpoint", spec.wake ? "one" : "none"},
+      {"wakeSource", "none"},
+      {"wakeAuth", "endpointAuth"},
+      {"wakeSeriesName", "none"},
+      {"wakeSeriesLabels", "none"},
+      {"wakeSeriesKind", Text(engine::SeriesKindWords()[0])},
+      {"wakeHoldSeconds", "twice the object's pollingInterval, at least 30"},
+      {"wakeAbsent", "the source's own"},
   };
 }
 
