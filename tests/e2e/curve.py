@@ -25,8 +25,12 @@ def sent_to_hpa(hpa):
     current = metrics[0]["external"]["current"]
     if "value" in current:
         return quantity(current["value"])
+    average = quantity(current["averageValue"])
+    # Divided by no replica, just after the first is wanted.
+    if average < 0:
+        return None
     # The HPA shows the number divided by the replicas, rounded up to a thousandth.
-    return round(quantity(current["averageValue"]) * status["currentReplicas"], 2)
+    return round(average * status["currentReplicas"], 2)
 
 
 class Curve:

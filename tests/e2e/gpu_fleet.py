@@ -71,7 +71,9 @@ class GpuFleet:
     def start_hub(self, number):
         self.hubs[number] = self._start(f"hub-{number}", Hub(
             self._config, "--namespaces", self._namespace, "--service-names", HUBS,
-            "--port", str(self.port), address=HUB_ADDRESSES[number], agent_port=self._agent_port))
+            "--engine-endpoint-allow", "127.0.0.0/8", "--port", str(self.port),
+            address=HUB_ADDRESSES[number], agent_port=self._agent_port,
+            prefix=self._stack.hosts.command()))
 
     def start_agent(self, node):
         node.agent = self._start(node.name, agent(

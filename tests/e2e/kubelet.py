@@ -75,6 +75,10 @@ class Kubelet:
         """From now on so much work is offered, in percent of one GPU."""
         self._load = percent
 
+    def worked_on(self):
+        """What the Ready pods have of the load."""
+        return sum(pod.share for pod in list(self._pods.values()) if pod.ready)
+
     def node_of(self, pod):
         """The Node of the pod of that name."""
         return next(one.node for one in list(self._pods.values()) if one.name == pod)

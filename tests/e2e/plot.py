@@ -5,26 +5,27 @@ import html
 
 _WIDTH, _HEIGHT = 820, 430
 _LEFT, _RIGHT = 56, 806
-_PANELS = {"replicas": (64, 232), "GPU-percent": (268, 392)}
+_PANELS = {"replicas": (64, 232), "load": (268, 392)}
 _SPEC, _READY, _LOAD, _SENT = "#1f5fbf", "#2e9e5b", "#9aa0a6", "#d9730d"
 # So far apart are texts that can be read.
 _LINE = 13
 _STYLE = 'font-family="sans-serif" font-size="12"'
 
 
-def svg(curve):
+def svg(curve, unit="GPU-percent"):
+    """`unit` is that of the load."""
     points = curve.points
     end = max([point["time"] for point in points], default=1) or 1
     drawing = _Drawing(end)
     drawing.text(_LEFT, 18, curve.name.replace("_", " "), "start", weight="bold")
     drawing.legend(_LEFT, 40, (("wanted replicas (spec)", _SPEC), ("Ready pods", _READY),
                                ("offered load", _LOAD), ("number behind the HPA's metric", _SENT)))
-    drawing.panel("replicas", [[point[key] for point in points] for key in ("spec", "ready")])
+    drawing.panel("replicas", "replicas", [[point[key] for point in points] for key in ("spec", "ready")])
     drawing.steps("replicas", points, "ready", _READY)
     drawing.steps("replicas", points, "spec", _SPEC)
-    drawing.panel("GPU-percent", [[point[key] or 0 for point in points] for key in ("load", "sent")])
-    drawing.steps("GPU-percent", points, "load", _LOAD)
-    drawing.steps("GPU-percent", points, "sent", _SENT)
+    drawing.panel("load", unit, [[point[key] or 0 for point in points] for key in ("load", "sent")])
+    drawing.steps("load", points, "load", _LOAD)
+    drawing.steps("load", points, "sent", _SENT)
     drawing.times()
     drawing.notes(curve.notes)
     return drawing.finish()
@@ -66,7 +67,7 @@ class _Drawing:
             self.text(x + 20, y, text, "start")
             x += 44 + 6.4 * len(text)
 
-    def panel(self, name, series):
+    def panel(self, name, title, series):
         """Frame, grid and numbers of a panel that holds all of these values."""
         top, bottom = _PANELS[name]
         most = max([value for values in series for value in values], default=0) or 1
@@ -76,7 +77,7 @@ class _Drawing:
             y = self._y(name, mark)
             self.line(_LEFT, y, _RIGHT, y, "#e3e5e8")
             self.text(_LEFT - 8, y + 4, str(mark), "end")
-        self.text(_LEFT, top - 6, name, "start", "#5f6368")
+        self.text(_LEFT, top - 6, title, "start", "#5f6368")
         self.line(_LEFT, bottom, _RIGHT, bottom, "#5f6368")
 
     def steps(self, name, points, key, color):
@@ -115,7 +116,7 @@ class _Drawing:
                 merged.append((at, text))
         for at, text in merged:
             x = self._x(at)
-            self.line(x, _PANELS["replicas"][0], x, _PANELS["GPU-percent"][1], "#b0413e", "3 3")
+            self.line(x, _PANELS["replicas"][0], x, _PANELS["load"][1], "#b0413e", "3 3")
             self._lines.append(
                 f'<text transform="translate({x - 4:.1f} {_PANELS["replicas"][1] - 6}) rotate(-90)" '
                 f'fill="#b0413e" font-size="11">{html.escape(text)}</text>')

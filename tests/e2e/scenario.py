@@ -6,6 +6,7 @@ import json
 import threading
 
 from curve import Curve, sent_to_hpa
+from gateway import Gateway
 from gpu_fleet import GpuFleet
 from harness import wait_until
 from kube_kinds import KINDS
@@ -32,17 +33,20 @@ class Interrupted(Exception):
 
 class Scenario:
     """Use as a context manager; then `deploy`, `scale` and wait. `folder` gets logs and curve; the
-    event `over` ends it early; `ready_after`, `shown` and `engine_page` as of Kubelet."""
+    event `over` ends it early; `ready_after`, `shown` and `engine_page` as of Kubelet; so many `gateways` are one
+    `gateway`."""
 
     def __init__(self, stack, name, number, folder, over, ready_after=1, shown=busy,
-                 engine_page=None):
+                 engine_page=None, gateways=0):
         self.stack, self.name, self._over = stack, name, over
         self.namespace = name.replace("_", "-")
         self._folder = folder
         folder.mkdir(parents=True)
         self.fleet = GpuFleet(stack, self.namespace, number, folder)
         self.kubelet = Kubelet(stack, self.fleet, self.namespace, ready_after, shown, engine_page)
+        self.gateway = Gateway(stack, number, self.kubelet, gateways)
         self.curve = Curve(name)
+        self._unit = "requests" if engine_page else "GPU-percent"
         self._kind = "Deployment"
         self._sampling = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
@@ -53,6 +57,7 @@ class Scenario:
             ends.callback(self._write)
             ends.enter_context(self.fleet)
             ends.enter_context(self.kubelet)
+            ends.enter_context(self.gateway)
             ends.callback(self._end)
             self._ends = ends.pop_all()
         return self
@@ -73,18 +78,19 @@ class Scenario:
         self._sampler.start()
         self.wait(lambda: self._ready() == replicas, f"{replicas} Ready pods")
 
-    def scale(self, *triggers, low=1, high=12, cooldown=300, **spec):
+    def scale(self, *triggers, low=1, high=12, cooldown=300, polling=2, **spec):
         """A ScaledObject with those triggers (see `trigger`)."""
         kind = KINDS[self._kind]
         self.stack.put("ScaledObject", self.namespace, NAME, spec={
             "scaleTargetRef": {"apiVersion": kind.api_version, "kind": kind.name, "name": NAME},
-            "minReplicaCount": low, "maxReplicaCount": high, "pollingInterval": 2,
+            "minReplicaCount": low, "maxReplicaCount": high, "pollingInterval": polling,
             "cooldownPeriod": cooldown, "triggers": list(triggers or (self.trigger(),)), **spec})
 
-    def trigger(self, hpa_type="AverageValue", name=None, address=None, **metadata):
+    def trigger(self, hpa_type="AverageValue", name=None, address=None, push=False, **metadata):
         """By default for a gpu_utilization of 80."""
         metadata = {key: str(value) for key, value in metadata.items()}
-        return {"type": "external", "metricType": hpa_type, **({"name": name} if name else {}),
+        return {"type": "external-push" if push else "external", "metricType": hpa_type,
+                **({"name": name} if name else {}),
                 "metadata": {"scalerAddress": address or self.fleet.address,
                              **(metadata or {"targetGpuUtilization": "80"})}}
 
@@ -114,12 +120,20 @@ class Scenario:
     def scaled_object(self):
         return self.stack.scaledobjects.get(self.namespace, NAME)
 
-    def condition(self, found, kind):
+    @staticmethod
+    def condition(found, kind):
         """(status, reason) of a condition of an object, or (None, None)."""
         for one in (found or {}).get("status", {}).get("conditions") or ():
             if one["type"] == kind:
                 return one["status"], one.get("reason")
         return None, None
+
+    @staticmethod
+    def is_answered_inactive(found):
+        """Whether KEDA was answered that the scaled object is not wanted. After an error, too, it
+        says that it is not active."""
+        condition = Scenario.condition
+        return (condition(found, "Ready")[0], condition(found, "Active")[0]) == ("True", "False")
 
     def hpa_is_blind(self):
         return self.condition(self.hpa(), "ScalingActive") == ("False", "FailedGetExternalMetric")
@@ -153,6 +167,14 @@ class Scenario:
         others = self._others_than(replicas, seconds)
         assert not others, f"{self.name}: {replicas} replicas became {sorted(others)}"
 
+    def keeps(self, condition, what, seconds=STAYS_S):
+        """It holds for so long."""
+        began = self.curve.now()
+        while self.curve.now() - began < seconds:
+            self._check()
+            assert condition(), f"{self.name}: {what}"
+            self._sampling.wait(_SAMPLE_S)
+
     def _others_than(self, replicas, seconds):
         """Other numbers of replicas, as soon as there is one; none after so long."""
         began = self.curve.now()
@@ -184,6 +206,15 @@ class Scenario:
         """Whether the HPA got that number."""
         return any(point["sent"] is not None and abs(point["sent"] - number) < 0.05
                    for point in self.curve.since(0))
+
+    def wakes(self):
+        """Waits for the first replica since now; returns the seconds."""
+        began = self.curve.now()
+        self.wait(lambda: self._first_replica(began), "a first replica")
+        return self._first_replica(began) - began
+
+    def _first_replica(self, began):
+        return next((point["time"] for point in self.curve.since(began) if point["spec"]), None)
 
     # The curve.
 
@@ -231,7 +262,7 @@ class Scenario:
 
     def _write(self):
         (self._folder / "curve.json").write_text(self.curve.json(), encoding="utf-8")
-        (self._folder / "curve.svg").write_text(svg(self.curve), encoding="utf-8")
+        (self._folder / "curve.svg").write_text(svg(self.curve, self._unit), encoding="utf-8")
 
     def report(self):
         """What there is to know when it has failed; to be called while it runs."""

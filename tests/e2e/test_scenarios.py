@@ -8,6 +8,7 @@ import scenarios_engines
 import scenarios_faults
 import scenarios_keda
 import scenarios_targets
+import scenarios_wake
 from registry import SCENARIOS
 
 

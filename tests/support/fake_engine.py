@@ -65,6 +65,10 @@ class FakeEngine:
             return self.requests.get(path, 0)
 
     def _answer(self, handler):
+        if self._over.is_set():
+            # A connection of before, which a process that has ended would not have.
+            handler.close_connection = True
+            return
         with self._lock:
             self.requests[handler.path] = self.requests.get(handler.path, 0) + 1
             self.headers = {name.lower(): value for name, value in handler.headers.items()}

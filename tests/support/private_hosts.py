@@ -4,25 +4,33 @@
 import os
 import shlex
 import subprocess
+import threading
 
 
 class PrivateHosts:
     """`name` means `addresses` to what is started with `command`. They may be set anew at any
-    time: the file is read at each resolution."""
+    time, and those of further names: the file is read at each resolution."""
 
-    _LENGTH = 1024
+    _LENGTH = 4096
 
     def __init__(self, path, name, addresses):
         self.name = name
         self._path = path
         self._path.write_bytes(b"")
+        self._lock = threading.Lock()
+        self._addresses = {}
         self.set(addresses)
 
-    def set(self, addresses):
+    def set(self, addresses, name=None):
         """In place, and in one write of a length that is always the same: no reader sees half."""
-        lines = ["127.0.0.1 localhost", *(f"{one} {self.name}" for one in addresses), ""]
-        with open(self._path, "r+b", buffering=0) as file:
-            file.write("\n".join(lines).encode().ljust(self._LENGTH, b"\n"))
+        with self._lock:
+            self._addresses[name or self.name] = addresses
+            lines = ["127.0.0.1 localhost", *(f"{one} {host}" for host in self._addresses
+                                              for one in self._addresses[host]), ""]
+            content = "\n".join(lines).encode()
+            assert len(content) <= self._LENGTH
+            with open(self._path, "r+b", buffering=0) as file:
+                file.write(content.ljust(self._LENGTH, b"\n"))
 
     def command(self, *command):
         """What to run so that `command` sees this file as /etc/hosts, in the same process."""
