@@ -7,30 +7,19 @@
 #include "catalogue/profiles.h"
 #include "engine/dialects.h"
 #include "trigger/metric.h"
-#include "trigger/trigger.h"
+#include "trigger/test_parse.h"
 
 namespace kgs::trigger {
 namespace {
 
 using namespace std::chrono_literals;
 using model::EngineQuery;
+using testing::Accepted;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-ParsedTrigger Accepted(const Metadata& metadata) {
-  const auto parsed = ParseTrigger(metadata, UnknownKeys::kRefuse);
-  EXPECT_TRUE(parsed.ok()) << parsed.status();
-  return parsed.value_or(ParsedTrigger{});
-}
-
-std::string Refused(const Metadata& metadata) {
-  const auto parsed = ParseTrigger(metadata, UnknownKeys::kWarn);
-  EXPECT_TRUE(absl::IsInvalidArgument(parsed.status())) << parsed.status();
-  constexpr std::string_view kBegin = "trigger metadata: ";
-  return std::string(parsed.status().message()).substr(kBegin.size());
-}
+using testing::Refused;
 
 /// A trigger on a series, with what is not said otherwise in \p more.
 Metadata Series(const Metadata& more) {
