@@ -227,8 +227,14 @@ def test_a_push_stream_hears_of_demand(api, hub, gateway):
     # KEDA's least polling: what was idle for 30 s is inactive.
     workload = deploy(api, demand(url_of(gateway)), push=True)
     asked = hub.asked_for(workload)
-    wait_until(lambda: asked.why_unavailable() is None and not asked.is_active(), "idle",
-               timeout=90)
+
+    def idle():
+        try:
+            return not asked.is_active()
+        except grpc.RpcError:
+            return False
+
+    wait_until(idle, "idle", timeout=90)
     stream = asked.open_stream()
     wait_until(lambda: stream.results() == [False], "the state")
     gateway.page = load(1, 0)

@@ -11,13 +11,14 @@ import pytest
 from fake_engine import FakeEngine
 from fleet import Workload
 from fleet_processes import Hub
-from harness import free_port, refusal, wait_until
+from harness import free_port, wait_until
 from kube_api import new_kube_api
 from private_hosts import PrivateHosts
 
 ALLOW = ("--engine-endpoint-allow", "127.0.0.0/8")
 # What is asked every 200 ms is asked so often well before one that is asked every 2 s.
 ROUNDS = 12
+_NOT_HEARD_YET = ("listed", "knows no", "none of its triggers", "Deadline")
 
 
 def epp(waiting=0, passed=0):
@@ -79,11 +80,13 @@ class Asked:
         try:
             assert self._asked.value() == 0 or not self._at_zero
         except grpc.RpcError as error:
-            # Only while the hub has just been started.
-            assert "not listed yet" in error.details() or "not been" in error.details(), error
+            # Only while the hub has just been started, or the trigger has just been changed.
+            assert any(words in error.details() for words in _NOT_HEARD_YET), error
             return None
-        return refusal(grpc.StatusCode.UNAVAILABLE, self._asked.is_active) or (
-            self._asked.is_active())
+        try:
+            return self._asked.is_active()
+        except grpc.RpcError as error:
+            return error.details()
 
     def wait(self, *answers):
         """Until it is one of these, or has these words."""
