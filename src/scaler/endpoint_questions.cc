@@ -4,6 +4,15 @@
 #include <utility>
 
 namespace kgs::scaler {
+namespace {
+
+/// As scraping::KeyOf has it of a target, without what is asked: calls look it up.
+scraping::EndpointKey KeyOf(const trigger::EngineEndpoint& endpoint,
+                            const std::string& object_namespace, bool wakes) {
+  return {endpoint.url.Text(), object_namespace, endpoint.credential, wakes};
+}
+
+}  // namespace
 
 scraping::EndpointTarget EndpointTargetOf(const trigger::TriggerSpec& spec,
                                           const std::string& object_namespace) {
@@ -15,7 +24,7 @@ SourceReadings ReadEndpoint(const EndpointReader& read, const trigger::TriggerSp
                             const std::string& object_namespace) {
   SourceReadings readings;
   if (!read) return readings;
-  const scraping::EndpointKey key = scraping::KeyOf(EndpointTargetOf(spec, object_namespace));
+  const scraping::EndpointKey key = KeyOf(*spec.endpoint, object_namespace, false);
   const auto get = [&](const std::optional<trigger::EngineMetric>& metric)
       -> std::optional<decision::SourceReading> {
     if (!metric) return std::nullopt;
@@ -43,7 +52,8 @@ std::optional<decision::WakeSight> ReadWake(const WakeReader& read,
                                             const trigger::TriggerSpec& spec,
                                             const model::WorkloadView& view) {
   if (!read || !spec.wake) return std::nullopt;
-  auto latest = read(scraping::KeyOf(WakeTargetOf(spec, view)), spec.wake->key);
+  auto latest =
+      read(KeyOf(spec.wake->endpoint, view.object->key.object_namespace, true), spec.wake->key);
   if (!latest) return std::nullopt;
   return decision::WakeSight{std::move(latest->reading), latest->taken, latest->last_demand,
                              latest->max_age};

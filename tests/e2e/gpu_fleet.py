@@ -7,6 +7,7 @@ import shutil
 import tempfile
 
 from fake_driver import Gpu
+from fake_engine import ALLOW
 from fleet_processes import Hub, Node, agent
 from harness import free_port
 from stack import HUB_ADDRESSES, HUBS
@@ -71,14 +72,14 @@ class GpuFleet:
     def start_hub(self, number):
         self.hubs[number] = self._start(f"hub-{number}", Hub(
             self._config, "--namespaces", self._namespace, "--service-names", HUBS,
-            "--engine-endpoint-allow", "127.0.0.0/8", "--port", str(self.port),
+            *ALLOW, "--port", str(self.port),
             address=HUB_ADDRESSES[number], agent_port=self._agent_port,
             prefix=self._stack.hosts.command()))
 
     def start_agent(self, node):
         node.agent = self._start(node.name, agent(
             node, f"{HUBS}:{self._agent_port}", "--sampling-interval", "500ms",
-            "--engine-endpoint-allow", "127.0.0.0/8",
+            *ALLOW,
             prefix=self._stack.hosts.command))
 
     def kill(self, process):

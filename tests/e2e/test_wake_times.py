@@ -80,7 +80,7 @@ def _measure(queues, push):
         # One after the other, so that none waits for another.
         times = [queues.wake(name) for name in names]
     else:
-        # Whenever it pleases the users.
+        # Whenever it pleases the users: the moment within KEDA's interval is what is measured.
         def come(name):
             time.sleep(random.uniform(0, POLLING_S))
             times.append(queues.wake(name))

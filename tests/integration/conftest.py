@@ -6,8 +6,11 @@ import contextlib
 import private_hosts
 import pytest
 from fake_driver import FakeNvml
+from fake_engine import ALLOW
 from fleet import Fleet
+from fleet_processes import Hub
 from harness import Program, Scaler
+from kube_api import new_kube_api
 
 
 @pytest.fixture
@@ -30,6 +33,25 @@ def node(tmp_path_factory):
     with Scaler(fake=fake) as scaler:
         scaler.fake = fake
         yield scaler.wait_sampled()
+
+
+@pytest.fixture
+def api():
+    """An API server without objects."""
+    with new_kube_api() as one:
+        yield one
+
+
+@pytest.fixture
+def kubeconfig(api, tmp_path):
+    return api.kubeconfig(tmp_path / "config")
+
+
+@pytest.fixture
+def hub(kubeconfig):
+    """One that may ask endpoints on loopback."""
+    with Hub(kubeconfig, *ALLOW) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,12 @@ import contextlib
 
 import grpc
 import pytest
-from fake_engine import FakeEngine, real_page
+from fake_engine import ALLOW, FakeEngine, real_page
 from fleet import Workload, new_node
 from fleet_processes import Hub
 from harness import Scaler, free_port, refusal, wait_until
-from kube_api import new_kube_api
 from private_hosts import PrivateHosts
 
-ALLOW = ("--engine-endpoint-allow", "127.0.0.0/8")
 
 
 def load(running, waiting):
@@ -20,25 +18,8 @@ def load(running, waiting):
 
 
 @pytest.fixture
-def api():
-    with new_kube_api() as one:
-        yield one
-
-
-@pytest.fixture
 def gateway():
     with FakeEngine(load(30, 12)) as one:
-        yield one
-
-
-@pytest.fixture
-def kubeconfig(api, tmp_path):
-    return api.kubeconfig(tmp_path / "config")
-
-
-@pytest.fixture
-def hub(kubeconfig):
-    with Hub(kubeconfig, *ALLOW) as one:
         yield one
 
 

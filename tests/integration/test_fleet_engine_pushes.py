@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from fake_engine import FakeEngine
+from fake_engine import ALLOW, FakeEngine
 from fleet import STRICT, Workload, new_node
 from fleet_processes import Hub, agent
 from harness import wait_until
@@ -82,7 +82,7 @@ def running(tmp_path_factory):
         hub = stack.enter_context(Hub(api.kubeconfig(folder / "config")))
         stack.enter_context(node.kubelet)
         process = stack.enter_context(agent(node, f"127.0.0.1:{hub.agent_port}",
-                                            "--engine-endpoint-allow", "127.0.0.0/8"))
+                                            *ALLOW))
         for one in pushed:
             one.deploy(api, node.name)
         for one in pushed:

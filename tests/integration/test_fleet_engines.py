@@ -11,13 +11,11 @@ import fleet_pb2
 import fleet_pb2_grpc
 import grpc
 import pytest
-from fake_engine import FakeEngine, real_page
+from fake_engine import ALLOW, FakeEngine, real_page
 from fleet import STRICT, Workload, new_node
 from fleet_processes import Hub, agent
 from harness import PATIENCE_S, Scaler, free_port, new_channel, run, wait_until
 from kube_api import new_kube_api
-
-ALLOW = ("--engine-endpoint-allow", "127.0.0.0/8")
 
 
 class WantingHub(fleet_pb2_grpc.FleetServicer):

@@ -8,14 +8,12 @@ import time
 
 import grpc
 import pytest
-from fake_engine import FakeEngine
+from fake_engine import ALLOW, FakeEngine
 from fleet import Workload
 from fleet_processes import Hub
 from harness import free_port, wait_until
-from kube_api import new_kube_api
 from private_hosts import PrivateHosts
 
-ALLOW = ("--engine-endpoint-allow", "127.0.0.0/8")
 # What is asked every 200 ms is asked so often well before one that is asked every 2 s.
 ROUNDS = 12
 _NOT_HEARD_YET = ("listed", "knows no", "none of its triggers", "Deadline")
@@ -28,25 +26,8 @@ def epp(waiting=0, passed=0):
 
 
 @pytest.fixture
-def api():
-    with new_kube_api() as one:
-        yield one
-
-
-@pytest.fixture
 def gateway():
     with FakeEngine(epp()) as one:
-        yield one
-
-
-@pytest.fixture
-def kubeconfig(api, tmp_path):
-    return api.kubeconfig(tmp_path / "config")
-
-
-@pytest.fixture
-def hub(kubeconfig):
-    with Hub(kubeconfig, *ALLOW) as one:
         yield one
 
 

@@ -6,6 +6,8 @@ import pathlib
 import socket
 import threading
 
+# What lets agents and hubs ask engines and endpoints on loopback.
+ALLOW = ("--engine-endpoint-allow", "127.0.0.0/8")
 PAGES = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "exposition"
 
 
