@@ -7,6 +7,7 @@ foreach(package grpc++ protobuf spdlog yaml-cpp prometheus-cpp-core cpp-httplib 
   pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
 find_package(CLI11 REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_program(PROTOC protoc REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)

@@ -12,7 +12,7 @@ import sys
 LAYERS = {
     "base": 0,
     "model": 1, "telemetry": 1,
-    "gpu": 2, "kube": 2, "engine": 2, "endpoint": 2, "catalogue": 2,
+    "gpu": 2, "kube": 2, "engine": 2, "endpoint": 2, "tls": 2, "catalogue": 2,
     "sampling": 3, "scraping": 3, "trigger": 3, "attribution": 3,
     "fleet": 4,
     "decision": 5,
@@ -23,11 +23,12 @@ LAYERS = {
 
 # Headers from outside, and the only folders that may include them.
 RESTRICTED = [
-    (re.compile(r"^(grpc|grpcpp)/|\.(grpc\.)?pb\.h$"), {"scaler", "cli", "app", "fleet", "kube"}),
+    (re.compile(r"^(grpc|grpcpp)/|\.(grpc\.)?pb\.h$"), {"scaler", "cli", "app", "fleet", "kube", "tls"}),
     (re.compile(r"^dlfcn\.h$"), {"gpu"}),
     (re.compile(r"^yaml-cpp/"), {"base", "gpu", "engine", "endpoint", "kube"}),
     (re.compile(r"^httplib\.h$|^prometheus/"), {"http"}),
     (re.compile(r"^curl/"), {"kube", "endpoint"}),
+    (re.compile(r"^openssl/"), {"kube", "tls"}),
     (re.compile(r"^spdlog/"), {"base"}),
     (re.compile(r"^CLI/"), {"app"}),
 ]
