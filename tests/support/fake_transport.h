@@ -32,8 +32,13 @@ class FakeTransport final : public kube::Transport {
 
   std::unique_ptr<kube::Request> Get(const std::string& path, const kube::RequestOptions& options,
                                      kube::RequestHandlers handlers) override {
-    gets_.push_back(std::make_shared<Exchange>(path, options, std::move(handlers)));
-    return std::make_unique<Handle>([exchange = gets_.back()] { exchange->open = false; });
+    return Ask(path, std::nullopt, options, std::move(handlers));
+  }
+
+  std::unique_ptr<kube::Request> Create(const std::string& path, std::string body,
+                                        const kube::RequestOptions& options,
+                                        kube::RequestHandlers handlers) override {
+    return Ask(path, std::move(body), options, std::move(handlers));
   }
 
   std::unique_ptr<kube::Request> After(base::Duration wait, std::function<void()> due) override {
@@ -51,16 +56,18 @@ class FakeTransport final : public kube::Transport {
 
   // The test's side. A request is named by its place among all requests ever made: 0, 1, ...
 
-  size_t requests() const { return gets_.size(); }
+  size_t requests() const { return asked_.size(); }
   /// With its query.
-  const std::string& path(size_t request) const { return gets_.at(request)->path; }
-  const kube::RequestOptions& options(size_t request) const { return gets_.at(request)->options; }
+  const std::string& path(size_t request) const { return asked_.at(request)->path; }
+  /// What is created; nothing for a get.
+  const std::optional<std::string>& body(size_t request) const { return asked_.at(request)->body; }
+  const kube::RequestOptions& options(size_t request) const { return asked_.at(request)->options; }
   /// Neither done nor cancelled.
-  bool open(size_t request) const { return gets_.at(request)->open; }
+  bool open(size_t request) const { return asked_.at(request)->open; }
   /// The latest open request whose path begins so and contains \p part; kNone where there is none.
   size_t Find(std::string_view beginning, std::string_view part = "") const {
-    for (size_t i = gets_.size(); i > 0; --i) {
-      const Exchange& exchange = *gets_[i - 1];
+    for (size_t i = asked_.size(); i > 0; --i) {
+      const Exchange& exchange = *asked_[i - 1];
       const bool fits =
           exchange.path.rfind(beginning, 0) == 0 && exchange.path.find(part) != std::string::npos;
       if (exchange.open && fits) return i - 1;
@@ -70,7 +77,7 @@ class FakeTransport final : public kube::Transport {
   /// The paths of all open requests, oldest first.
   std::vector<std::string> OpenPaths() const {
     std::vector<std::string> paths;
-    for (const auto& exchange : gets_) {
+    for (const auto& exchange : asked_) {
       if (exchange->open) paths.push_back(exchange->path);
     }
     return paths;
@@ -78,15 +85,15 @@ class FakeTransport final : public kube::Transport {
 
   /// What comes back of an open request; nothing happens where it is no longer open.
   void Head(size_t request, int status, std::optional<base::Duration> retry_after = std::nullopt) {
-    const auto exchange = gets_.at(request);
+    const auto exchange = asked_.at(request);
     if (exchange->open) exchange->handlers.on_head(kube::ResponseHead{status, retry_after});
   }
   void Data(size_t request, std::string_view data) {
-    const auto exchange = gets_.at(request);
+    const auto exchange = asked_.at(request);
     if (exchange->open) exchange->handlers.on_data(data);
   }
   void Done(size_t request, const absl::Status& status = absl::OkStatus()) {
-    const auto exchange = gets_.at(request);
+    const auto exchange = asked_.at(request);
     if (!std::exchange(exchange->open, false)) return;
     exchange->handlers.on_done(status);
   }
@@ -135,9 +142,11 @@ class FakeTransport final : public kube::Transport {
   using Timers = std::map<Key, std::function<void()>>;
 
   struct Exchange {
-    Exchange(std::string p, kube::RequestOptions o, kube::RequestHandlers h)
-        : path(std::move(p)), options(o), handlers(std::move(h)) {}
+    Exchange(std::string p, std::optional<std::string> b, kube::RequestOptions o,
+             kube::RequestHandlers h)
+        : path(std::move(p)), body(std::move(b)), options(o), handlers(std::move(h)) {}
     const std::string path;
+    const std::optional<std::string> body;
     const kube::RequestOptions options;
     const kube::RequestHandlers handlers;
     bool open = true;
@@ -154,8 +163,16 @@ class FakeTransport final : public kube::Transport {
     const std::function<void()> cancel_;
   };
 
+  std::unique_ptr<kube::Request> Ask(const std::string& path, std::optional<std::string> body,
+                                     const kube::RequestOptions& options,
+                                     kube::RequestHandlers handlers) {
+    asked_.push_back(
+        std::make_shared<Exchange>(path, std::move(body), options, std::move(handlers)));
+    return std::make_unique<Handle>([exchange = asked_.back()] { exchange->open = false; });
+  }
+
   FakeClock& clock_;
-  std::vector<std::shared_ptr<Exchange>> gets_;
+  std::vector<std::shared_ptr<Exchange>> asked_;
   const std::shared_ptr<Timers> timers_ = std::make_shared<Timers>();
   uint64_t next_timer_ = 0;
   base::Mutex mutex_;

@@ -63,10 +63,10 @@ CurlTarget::CurlTarget(Credentials to)
   url = kHttps + credentials.tls_server_name + port + url.substr(host_end);
 }
 
-CurlExchange::CurlExchange(std::string path, const RequestOptions& options,
+CurlExchange::CurlExchange(CurlQuestion question, const RequestOptions& options,
                            RequestHandlers handlers, const CurlTarget& target,
                            const base::Clock& clock)
-    : path_(std::move(path)),
+    : question_(std::move(question)),
       options_(options),
       handlers_(std::move(handlers)),
       target_(target),
@@ -111,7 +111,7 @@ void CurlExchange::AddTo(void** list, const std::string& line) {
 }
 
 absl::Status CurlExchange::Prepare(const std::string& token, CurlPool pool) {
-  if (path_.empty() || path_.front() != '/') {
+  if (question_.path.empty() || question_.path.front() != '/') {
     return absl::InvalidArgumentError(Where() + ": the path is not absolute");
   }
   easy_ = curl_easy_init();
@@ -130,13 +130,14 @@ absl::Status CurlExchange::Prepare(const std::string& token, CurlPool pool) {
   Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   SetAddress();
   if (target_.tls) SetTls();
+  if (question_.body) SetBody();
   SetHeaders(token);
   if (set_error_ == CURLE_OK) return absl::OkStatus();
   return absl::UnavailableError(Where() + ": " + CurlCause(set_error_, "", 0));
 }
 
 void CurlExchange::SetAddress() {
-  Set(CURLOPT_URL, (target_.url + path_).c_str());
+  Set(CURLOPT_URL, (target_.url + question_.path).c_str());
   // A path is sent as it is.
   Set(CURLOPT_PATH_AS_IS, 1L);
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -175,6 +176,15 @@ void CurlExchange::SetTls() {
     Set(CURLOPT_SSLKEYTYPE, "PEM");
     SetPem(CURLOPT_SSLKEY_BLOB, credentials.client_key);
   }
+}
+
+void CurlExchange::SetBody() {
+  Set(CURLOPT_POST, 1L);
+  Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(question_.body->size()));
+  Set(CURLOPT_POSTFIELDS, question_.body->data());
+  AddTo(&headers_, "Content-Type: application/json");
+  // Else curl waits before a large one for leave to send it.
+  AddTo(&headers_, "Expect:");
 }
 
 void CurlExchange::SetHeaders(const std::string& token) {
@@ -268,7 +278,8 @@ bool CurlExchange::SeemsCutOff(base::SteadyTime now) const {
 
 std::string CurlExchange::Where() const {
   // Without the query: its tokens and versions change from try to try.
-  return "GET " + target_.credentials.server + path_.substr(0, path_.find('?'));
+  return (question_.body ? "POST " : "GET ") + target_.credentials.server +
+         question_.path.substr(0, question_.path.find('?'));
 }
 
 }  // namespace kgs::kube

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One GET on its way through libcurl. On the loop's thread only. (A curl handle is a void* here, so
-// that curl's headers stay out of ours.)
+// One request on its way through libcurl. On the loop's thread only. (A curl handle is a void*
+// here, so that curl's headers stay out of ours.)
 #pragma once
 
 #include <absl/status/status.h>
@@ -33,13 +33,21 @@ struct CurlTarget {
   std::string connect_to;
 };
 
+/// What is asked of it.
+struct CurlQuestion {
+  /// Absolute, with its query.
+  std::string path;
+  /// JSON to POST; nothing for a GET.
+  std::optional<std::string> body;
+};
+
 /// Connections that requests share (a CURLSH). It closes them when the last user is gone.
 using CurlPool = std::shared_ptr<void>;
 CurlPool NewCurlPool();
 
 class CurlExchange {
  public:
-  CurlExchange(std::string path, const RequestOptions& options, RequestHandlers handlers,
+  CurlExchange(CurlQuestion question, const RequestOptions& options, RequestHandlers handlers,
                const CurlTarget& target, const base::Clock& clock);
   ~CurlExchange() { Close(); }
   CurlExchange(const CurlExchange&) = delete;
@@ -82,13 +90,15 @@ class CurlExchange {
   void ReadHeader(std::string_view line);
   void SetAddress();
   void SetTls();
+  void SetBody();
   void SetHeaders(const std::string& token);
   template <typename Option, typename Value>
   void Set(Option option, Value value);
   void SetPem(int option, const std::string& pem);
   void AddTo(void** list, const std::string& line);
 
-  const std::string path_;
+  /// Its body is handed to curl without a copy.
+  const CurlQuestion question_;
   const RequestOptions options_;
   const RequestHandlers handlers_;
   const CurlTarget& target_;

@@ -86,9 +86,12 @@ class CurlLoop final : public CurlTransport {
 
   std::unique_ptr<Request> Get(const std::string& path, const RequestOptions& options,
                                RequestHandlers handlers) override {
-    beginning_.push_back(
-        std::make_shared<CurlExchange>(path, options, std::move(handlers), target_, clock_));
-    return std::make_unique<ExchangeHandle>(reach_, beginning_.back());
+    return Ask({path, std::nullopt}, options, std::move(handlers));
+  }
+  std::unique_ptr<Request> Create(const std::string& path, std::string body,
+                                  const RequestOptions& options,
+                                  RequestHandlers handlers) override {
+    return Ask({path, std::move(body)}, options, std::move(handlers));
   }
   std::unique_ptr<Request> After(base::Duration wait, std::function<void()> due) override {
     return std::make_unique<TimerHandle>(reach_,
@@ -98,6 +101,12 @@ class CurlLoop final : public CurlTransport {
   base::SteadyTime Now() const override { return clock_.Now(); }
 
  private:
+  std::unique_ptr<Request> Ask(CurlQuestion question, const RequestOptions& options,
+                               RequestHandlers handlers) {
+    beginning_.push_back(std::make_shared<CurlExchange>(std::move(question), options,
+                                                        std::move(handlers), target_, clock_));
+    return std::make_unique<ExchangeHandle>(reach_, beginning_.back());
+  }
   base::Duration Turn();
   void RunPosted();
   void BeginRequests();

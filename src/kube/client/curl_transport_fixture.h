@@ -112,6 +112,14 @@ class CurlTransportFixture : public ::testing::Test {
     answers_.push_back(answer);
     return answer;
   }
+  std::shared_ptr<Answer> Create(const std::string& path, const std::string& body,
+                                 const RequestOptions& options = {}) {
+    auto answer = std::make_shared<Answer>();
+    OnLoop(
+        [&] { requests_.push_back(transport_->Create(path, body, options, answer->Handlers())); });
+    answers_.push_back(answer);
+    return answer;
+  }
   /// Lets time pass for the loop.
   void Advance(base::Duration by) {
     clock_.Advance(by);

@@ -114,7 +114,7 @@ TEST_F(TlsTest, ShowsItsOwnCertificate) {
   EXPECT_THAT(Error(credentials), HasSubstr("private key"));
 }
 
-// HTTP/2: just enough of a server to answer GETs.
+// HTTP/2: just enough of a server to answer.
 
 constexpr char kDataFrame = 0;
 constexpr char kHeadersFrame = 1;
@@ -139,8 +139,9 @@ std::string Data(uint32_t stream, const std::string& data) {
 }
 std::string End(uint32_t stream) { return Frame(kDataFrame, kEndStream, stream, ""); }
 
-// Calls \p on_request for each request.
-void ServeHttp2(Connection& connection, const std::function<void(uint32_t stream)>& on_request) {
+// Calls \p on_request for the head of each request, and \p on_data for each piece of its body.
+void ServeHttp2(Connection& connection, const std::function<void(uint32_t stream)>& on_request,
+                const std::function<void(uint32_t stream, const std::string& data)>& on_data = {}) {
   constexpr size_t kPrefaceBytes = 24;
   constexpr size_t kFrameHeaderBytes = 9;
   EXPECT_TRUE(connection.speaks_http2());
@@ -156,7 +157,9 @@ void ServeHttp2(Connection& connection, const std::function<void(uint32_t stream
     const bool ack = ((*header)[4] & kAck) != 0;
     if (type == kSettingsFrame && !ack) connection.Send(Frame(kSettingsFrame, kAck, 0, ""));
     if (type == kPingFrame && !ack) connection.Send(Frame(kPingFrame, kAck, 0, *payload));
-    if (type == kHeadersFrame) on_request(byte(5) << 24 | byte(6) << 16 | byte(7) << 8 | byte(8));
+    const uint32_t stream = byte(5) << 24 | byte(6) << 16 | byte(7) << 8 | byte(8);
+    if (type == kHeadersFrame) on_request(stream);
+    if (type == kDataFrame && on_data) on_data(stream, *payload);
   }
 }
 
@@ -188,6 +191,31 @@ TEST_F(Http2Test, RequestsShareOneConnection) {
     EXPECT_EQ(answer->AwaitHead().status, 200);
     EXPECT_EQ(answer->body(), "answer");
   }
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(Http2Test, BodiesGoOut) {
+  const LoopbackServer server(
+      [](Connection& connection, int /*number*/) {
+        std::map<uint32_t, std::string> bodies;
+        ServeHttp2(
+            connection, [](uint32_t /*stream*/) {},
+            [&](uint32_t stream, const std::string& data) {
+              std::string& body = bodies[stream];
+              body += data;
+              if (body.empty() || body.back() != '}') return;
+              const std::string size = std::to_string(body.size());
+              connection.Send(Head(stream) + Data(stream, size) + End(stream));
+            });
+      },
+      context_.get());
+  StartTo(To(server.port()));
+  const auto first = Create("/a", R"({"a": 1})");
+  const auto second = Create("/b", "{" + std::string(20'000, 'x') + "}");
+  EXPECT_EQ(first->AwaitDone(), absl::OkStatus());
+  EXPECT_EQ(second->AwaitDone(), absl::OkStatus());
+  EXPECT_EQ(first->body(), "8");
+  EXPECT_EQ(second->body(), "20002");
   EXPECT_EQ(server.connections(), 1);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GET requests to the API server and timers, all on one thread: the Kubernetes side of a hub is a
+// Requests to the API server and timers, all on one thread: the Kubernetes side of a hub is a
 // single event loop, so nothing in it needs a lock.
 #pragma once
 
@@ -30,14 +30,14 @@ class Request {
   virtual ~Request() = default;
 };
 
-/// Called on the loop's thread, never from within Get.
+/// Called on the loop's thread, never from within Get or Create.
 struct RequestHandlers {
   /// Before the first data of every answer, whatever its status.
   std::function<void(const ResponseHead&)> on_head;
   /// The body as it comes in, in pieces of any size.
   std::function<void(std::string_view)> on_data;
   /// Once, last: OK where the answer came in whole, whatever its status; else why not
-  /// (UNAVAILABLE, DEADLINE_EXCEEDED, or what Get was refused for), naming server and cause.
+  /// (UNAVAILABLE, DEADLINE_EXCEEDED, or what it was refused for), naming server and cause.
   std::function<void(const absl::Status&)> on_done;
 };
 
@@ -57,6 +57,12 @@ class Transport {
   /// (HTTP/2 where the server speaks it).
   virtual std::unique_ptr<Request> Get(const std::string& path, const RequestOptions& options,
                                        RequestHandlers handlers) = 0;
+
+  /// POST of one JSON text, which Kubernetes calls create. As Get. A connection that breaks may
+  /// have it sent twice.
+  virtual std::unique_ptr<Request> Create(const std::string& path, std::string body,
+                                          const RequestOptions& options,
+                                          RequestHandlers handlers) = 0;
 
   /// A timer; destroying it cancels it. \p due is called once, after \p wait.
   virtual std::unique_ptr<Request> After(base::Duration wait, std::function<void()> due) = 0;
