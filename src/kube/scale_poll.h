@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/backoff.h"
-#include "kube/api_get.h"
+#include "kube/api_call.h"
 #include "kube/store.h"
 #include "kube/watch.h"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
-#include "kube/api_get.h"
+#include "kube/api_call.h"
 
 namespace kgs::kube {
 

@@ -17,12 +17,13 @@ std::string TextAt(const nlohmann::json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-std::string Fix(const std::string& path, int code) {
+std::string Fix(bool creates, const std::string& path, int code) {
   switch (code) {
     case 401:
       return "the API server does not accept our credentials";
     case 403:
-      return "RBAC does not allow it: grant the verbs get, list and watch";
+      return creates ? "RBAC does not allow it: grant the verb create"
+                     : "RBAC does not allow it: grant the verbs get, list and watch";
     case 404:
       if (path.rfind("/apis/", 0) != 0) return "";
       return "the API server does not serve it: is its CustomResourceDefinition installed?";
@@ -69,13 +70,13 @@ ApiStatus StatusOfBody(int http_status, std::string_view body) {
   return {http_status, "", base::ReplaceInvalidUtf8(text.substr(0, kLongestMessage))};
 }
 
-std::string Explain(const std::string& path, const ApiStatus& status) {
+std::string Explain(const std::string& method, const std::string& path, const ApiStatus& status) {
   std::string message = base::Truncate(base::OneLine(status.message), kLongestMessage);
   if (status.code == 429 || status.code >= 500) message = WithoutNumbers(message);
   if (message.empty()) message = status.reason;
-  std::string text = "GET " + path + ": HTTP " + std::to_string(status.code);
+  std::string text = method + " " + path + ": HTTP " + std::to_string(status.code);
   if (!message.empty()) text += ": " + message;
-  const std::string fix = Fix(path, status.code);
+  const std::string fix = Fix(method == "POST", path, status.code);
   return fix.empty() ? text : text + "; " + fix;
 }
 

@@ -26,7 +26,7 @@ ApiStatus StatusOfObject(int http_status, const nlohmann::json& object);
 ApiStatus StatusOfBody(int http_status, std::string_view body);
 
 /// "GET /api/v1/pods: HTTP 403: pods is forbidden: ...", with the fix where there is one. The same
-/// from try to try. \p path without query.
-std::string Explain(const std::string& path, const ApiStatus& status);
+/// from try to try. \p method: GET or POST; \p path without query.
+std::string Explain(const std::string& method, const std::string& path, const ApiStatus& status);
 
 }  // namespace kgs::kube

@@ -105,23 +105,28 @@ TEST(ExplainTest, NamesPathStatusMessageAndFix) {
   const auto forbidden = StatusOfBody(
       403,
       R"({"kind":"Status","message":"pods is forbidden: User \"sa-7\" cannot list","code":403})");
-  EXPECT_EQ(Explain("/api/v1/pods", forbidden),
+  EXPECT_EQ(Explain("GET", "/api/v1/pods", forbidden),
             "GET /api/v1/pods: HTTP 403: pods is forbidden: User \"sa-7\" cannot list; RBAC does "
             "not allow it: grant the verbs get, list and watch");
   EXPECT_EQ(
-      Explain("/apis/keda.sh/v1alpha1/scaledobjects", StatusOfBody(404, "404 page not found\n")),
+      Explain("GET", "/apis/keda.sh/v1alpha1/scaledobjects",
+              StatusOfBody(404, "404 page not found\n")),
       "GET /apis/keda.sh/v1alpha1/scaledobjects: HTTP 404: 404 page not found; the API server "
       "does not serve it: is its CustomResourceDefinition installed?");
-  EXPECT_EQ(Explain("/api/v1/pods", StatusOfBody(401, "")),
+  EXPECT_EQ(Explain("GET", "/api/v1/pods", StatusOfBody(401, "")),
             "GET /api/v1/pods: HTTP 401; the API server does not accept our credentials");
-  EXPECT_EQ(Explain("/api/v1/pods", StatusOfBody(500, R"({"reason":"InternalError"})")),
+  EXPECT_EQ(Explain("POST", "/apis/x/v1/reviews", StatusOfBody(403, R"({"message":"forbidden"})")),
+            "POST /apis/x/v1/reviews: HTTP 403: forbidden; RBAC does not allow it: grant the verb "
+            "create");
+  EXPECT_EQ(Explain("GET", "/api/v1/pods", StatusOfBody(500, R"({"reason":"InternalError"})")),
             "GET /api/v1/pods: HTTP 500: InternalError");
 }
 
 TEST(ExplainTest, IsTheSameFromTryToTry) {
   const auto at = [](const std::string& version) {
-    return Explain("/p", StatusOfBody(504, "{\"message\":\"Too large resource version: " + version +
-                                               ", current: 1\"}"));
+    return Explain("GET", "/p",
+                   StatusOfBody(504, "{\"message\":\"Too large resource version: " + version +
+                                         ", current: 1\"}"));
   };
   EXPECT_EQ(at("98"), at("1234"));
   EXPECT_EQ(at("98"), "GET /p: HTTP 504: Too large resource version: #, current: #");
@@ -129,7 +134,7 @@ TEST(ExplainTest, IsTheSameFromTryToTry) {
 
 TEST(ExplainTest, AStrangersPageIsCutAndOnOneLine) {
   const std::string text =
-      Explain("/p", StatusOfBody(502, "<html>\n\xff" + std::string(5000, 'x')));
+      Explain("GET", "/p", StatusOfBody(502, "<html>\n\xff" + std::string(5000, 'x')));
   EXPECT_LT(text.size(), 500U);
   EXPECT_THAT(text, HasSubstr("<html> \xef\xbf\xbdx"));
   EXPECT_THAT(text, Not(HasSubstr("\n")));

@@ -304,13 +304,13 @@ void Reflector::Impl::Refused(const ApiStatus& status) {
   // API server's store was restored, it is one that never comes.
   const bool keeps_version = status.code == 401 || status.code == 403 || status.code == 429;
   const bool watch_again = phase_ == Phase::kWatching && keeps_version;
-  Fail(Explain(options_.path, status), watch_again ? Resume::kWatch : Resume::kList,
+  Fail(Explain("GET", options_.path, status), watch_again ? Resume::kWatch : Resume::kList,
        head_.retry_after);
 }
 
 void Reflector::Impl::ListAgainSince(const ApiStatus& gone) {
   if (std::exchange(listed_since_gone_, true)) {
-    Fail(Explain(options_.path, gone), Resume::kList, head_.retry_after);
+    Fail(Explain("GET", options_.path, gone), Resume::kList, head_.retry_after);
   } else {
     BeginList();
   }

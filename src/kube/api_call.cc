@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/api_get.h"
+#include "kube/api_call.h"
 
 #include <string_view>
 #include <utility>
@@ -20,8 +20,17 @@ absl::StatusCode CodeOf(int http_status) {
 
 class Exchange final : public Request {
  public:
-  Exchange(Transport& transport, std::string path, std::function<void(const ApiAnswer&)> on_answer)
-      : path_(std::move(path)), on_answer_(std::move(on_answer)) {
+  /// \p body: nothing for a GET.
+  Exchange(Transport& transport, std::string path, std::optional<std::string> body,
+           std::function<void(const ApiAnswer&)> on_answer)
+      : path_(std::move(path)), creates_(body.has_value()), on_answer_(std::move(on_answer)) {
+    const RequestOptions options{.deadline = kDeadline};
+    request_ = body ? transport.Create(path_, *std::move(body), options, Handlers())
+                    : transport.Get(path_, options, Handlers());
+  }
+
+ private:
+  RequestHandlers Handlers() {
     RequestHandlers handlers;
     handlers.on_head = [this](const ResponseHead& head) { head_ = head; };
     handlers.on_data = [this](std::string_view data) {
@@ -29,19 +38,18 @@ class Exchange final : public Request {
       if (!too_large_) body_.append(data);
     };
     handlers.on_done = [this](const absl::Status& status) { Done(status); };
-    request_ = transport.Get(path_, {.deadline = kDeadline}, std::move(handlers));
+    return handlers;
   }
 
- private:
   void Done(const absl::Status& status) {
     ApiAnswer answer{absl::UnavailableError(""), status.ok() ? head_.status : 0, "",
                      head_.retry_after};
     if (!status.ok()) {
       answer.object = absl::UnavailableError(std::string(status.message()));
-    } else if (head_.status != 200) {
+    } else if (!Succeeded()) {
       const ApiStatus refusal = StatusOfBody(head_.status, body_);
       answer.refusal = refusal.message;
-      answer.object = absl::Status(CodeOf(head_.status), Explain(path_, refusal));
+      answer.object = absl::Status(CodeOf(head_.status), Explain(Method(), path_, refusal));
     } else {
       answer.object = ReadObject();
     }
@@ -50,14 +58,21 @@ class Exchange final : public Request {
     on_answer(answer);
   }
 
+  const char* Method() const { return creates_ ? "POST" : "GET"; }
+  bool Succeeded() const { return head_.status == 200 || (creates_ && head_.status == 201); }
+
   absl::StatusOr<nlohmann::json> ReadObject() const {
-    if (too_large_) return absl::UnavailableError("GET " + path_ + ": the answer is too large");
+    if (too_large_) return Unreadable("the answer is too large");
     nlohmann::json object = nlohmann::json::parse(body_, nullptr, /*allow_exceptions=*/false);
     if (object.is_object()) return object;
-    return absl::UnavailableError("GET " + path_ + ": the answer is no JSON object");
+    return Unreadable("the answer is no JSON object");
+  }
+  absl::Status Unreadable(const std::string& why) const {
+    return absl::UnavailableError(Method() + (" " + path_) + ": " + why);
   }
 
   const std::string path_;
+  const bool creates_;
   std::function<void(const ApiAnswer&)> on_answer_;
   ResponseHead head_;
   std::string body_;
@@ -69,7 +84,15 @@ class Exchange final : public Request {
 
 std::unique_ptr<Request> ApiGet(Transport& transport, const std::string& path,
                                 std::function<void(const ApiAnswer&)> on_answer) {
-  return std::make_unique<Exchange>(transport, path, std::move(on_answer));
+  return std::make_unique<Exchange>(transport, path, std::nullopt, std::move(on_answer));
+}
+
+std::unique_ptr<Request> ApiCreate(Transport& transport, const std::string& path,
+                                   const nlohmann::json& object,
+                                   std::function<void(const ApiAnswer&)> on_answer) {
+  // What is no UTF-8 makes dump throw, unless it is told not to.
+  std::string body = object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return std::make_unique<Exchange>(transport, path, std::move(body), std::move(on_answer));
 }
 
 }  // namespace kgs::kube
