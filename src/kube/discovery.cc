@@ -11,7 +11,6 @@
 #include "kube/json_fields.h"
 
 namespace kgs::kube {
-namespace {
 
 bool IsPathSegment(const std::string& text) {
   constexpr std::string_view kPlain =
@@ -19,6 +18,8 @@ bool IsPathSegment(const std::string& text) {
   return !text.empty() && text != "." && text != ".." &&
          text.find_first_not_of(kPlain) == std::string::npos;
 }
+
+namespace {
 
 absl::Status CheckSegment(const char* what, const std::string& text) {
   if (IsPathSegment(text)) return absl::OkStatus();

@@ -15,6 +15,9 @@
 
 namespace kgs::kube {
 
+/// Whether \p text can stand as one segment of a path and lead nowhere else.
+bool IsPathSegment(const std::string& text);
+
 /// Of what a ScaledObject says of its target: "/apis/argoproj.io/v1alpha1", "/api/v1". Here and
 /// below INVALID_ARGUMENT where a part of it cannot stand in a path: people write it.
 absl::StatusOr<std::string> GroupVersionPath(const model::TargetRef& ref);

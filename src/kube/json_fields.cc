@@ -47,6 +47,13 @@ std::vector<JsonFields> JsonFields::Objects(const std::string& key) const {
 
 bool JsonFields::Has(const std::string& key) const { return Find(key) != nullptr; }
 
+bool JsonFields::True(const std::string& key) const {
+  const json* value = Find(key);
+  if (value == nullptr) return false;
+  if (!value->is_boolean()) Refuse(key, "not a boolean");
+  return value->is_boolean() && value->get<bool>();
+}
+
 std::string JsonFields::Text(const std::string& key, const std::string& absent) const {
   const json* value = Find(key);
   const std::string* text = value == nullptr ? nullptr : TextOf(*value, key);

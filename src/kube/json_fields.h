@@ -28,6 +28,8 @@ class JsonFields {
   std::vector<JsonFields> Objects(const std::string& key) const;
   /// Whether the key has a value other than null.
   bool Has(const std::string& key) const;
+  /// A boolean; absent is false.
+  bool True(const std::string& key) const;
   std::string Text(const std::string& key, const std::string& absent = "") const;
   /// As Text, where an empty text is a problem too.
   std::string NeededText(const std::string& key) const;

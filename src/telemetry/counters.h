@@ -88,6 +88,16 @@ struct EndpointCounters {
   Counter lookup_failures;
 };
 
+/// The hub's questions to the API server whose an agent's token is.
+struct TokenReviewCounters {
+  /// Tokens asked about, and answered or given up.
+  Counter reviews;
+  /// Of them those without an answer.
+  Counter failures;
+  /// Tokens whose answer was still known.
+  Counter cached;
+};
+
 /// The agent's streams to the hubs.
 struct PublisherCounters {
   Counter reports;
