@@ -73,6 +73,11 @@ def not_found(target):
                   _details(target.resource, target.group, target.name))
 
 
+def not_allowed():
+    return status(405, "MethodNotAllowed",
+                  "the server does not allow this method on the requested resource", {})
+
+
 def no_such_resource():
     return status(404, "NotFound", "the server could not find the requested resource", {})
 

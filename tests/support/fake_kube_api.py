@@ -8,8 +8,9 @@
 
 It serves the kinds of kube_kinds.KINDS and UNRECORDED and those that `add_kind` adds, to who may
 only read: get, list (limit, continue, selectors), watch (bookmarks, initial events), /scale and
-discovery. What it does not do: HTTP/2, writes over the API, aggregated discovery, answers other than
-JSON. A client certificate of another authority ends the handshake; the real server answers 401.
+discovery; and it reviews tokens. What it does not do: HTTP/2, other writes over the API, aggregated
+discovery, answers other than JSON. A client certificate of another authority ends the handshake;
+the real server answers 401.
 
 real_kube_api.RealKubeApi has the same methods as far as a real server can do them.
 """
@@ -19,14 +20,18 @@ import tempfile
 
 import fake_kube_answers as answers
 import fake_kube_routes as routes
+import kube_tokens
 from fake_kube_http import Handler, Listener, server_context
 from fake_kube_store import Store
+from fake_kube_tokens import REVIEWS, TARGET, Tokens, extra_of
 from fake_kube_watch import BOOKMARK_SECONDS, Watch
 from kube_access import KubeAccess
 from kube_credentials import READER, TOKENS, Authority
 from kube_kinds import KINDS, UNRECORDED, Kind, pod_fields
 
 _ANONYMOUS = "system:anonymous"
+# Of the reader, where they are not those of reading.
+_VERBS = {"tokenreviews": ("create",)}
 
 
 class FakeKubeApi(KubeAccess):
@@ -43,6 +48,7 @@ class FakeKubeApi(KubeAccess):
         self.requests = []
         self._changed = self.store.changed
         self._tokens = {token: user for user, token in TOKENS.items()}
+        self._account_tokens = Tokens()
         self._absent_groups = set()
         self._forbidden = set()
         self._failures = []
@@ -106,6 +112,37 @@ class FakeKubeApi(KubeAccess):
         """Lets the resourceVersion rise, as by changes of kinds that nobody watches here."""
         self.store.advance(count)
 
+    # The tokens of ServiceAccounts.
+
+    def account_token(self, namespace, service_account, audience, pod=None, seconds=3600,
+                      names_node=True):
+        """Makes a token that ends `seconds` from now. It is bound to the pod of that name, and
+        names its node unless told not to, as before Kubernetes 1.30."""
+        bound = pod and self.store.get("Pod", namespace, pod)
+        if pod and not bound:
+            raise ValueError(f"no pod {namespace}/{pod} to bind a token to")
+        token = kube_tokens.jwt(kube_tokens.claims(namespace, service_account, [audience], seconds,
+                                                   pod=bound, names_node=names_node))
+        named = kube_tokens.claims_of(token)["kubernetes.io"]
+        self.add_token(token, namespace, service_account, [audience],
+                       node=named.get("node", {}).get("name"), pod=pod,
+                       pod_uid=named.get("pod", {}).get("uid"))
+        return token
+
+    def add_token(self, token, namespace, service_account, audiences, node=None, pod=None,
+                  pod_uid=None, extra=None):
+        """Makes a JWT known, until its claim exp: a TokenReview for one of `audiences` (None: for
+        any, as of a server that does not look at them) says that it is of this account, and of this
+        node and pod. `extra` is what else it says, or says otherwise, by key: a list of texts, or
+        None for nothing. Unlike the real server this one does not ask whether the account and the
+        pod exist."""
+        self._account_tokens.add(token, namespace, service_account, audiences,
+                                 {**extra_of(token, node, pod, pod_uid), **(extra or {})})
+
+    def remove_token(self, token):
+        """No TokenReview accepts it any more."""
+        self._account_tokens.remove(token)
+
     # What clients get.
 
     @property
@@ -166,7 +203,8 @@ class FakeKubeApi(KubeAccess):
             self._failures.append([count, status, retry_after, path, watch])
 
     def forbid(self, *resources):
-        """All that the reader may not read, e.g. "pods" or "deployments/scale"."""
+        """All that the reader may not read, e.g. "pods" or "deployments/scale", or create, which is
+        "tokenreviews"."""
         with self._changed:
             self._forbidden = set(resources)
 
@@ -264,15 +302,16 @@ class FakeKubeApi(KubeAccess):
     def _answer(self, request, handler):
         if request.path in routes.HEALTH:
             return answers.Answer(200, b"ok", "text/plain; charset=utf-8")
+        if request.path == REVIEWS:
+            self._authorize(request, TARGET)
+            return self._account_tokens.review(request, handler.body)
         target = routes.find(request.path, self.kinds, self._absent_groups)
         self._authorize(request, target)
         if target is None:
             return (answers.discover(request.path, self.kinds, self._absent_groups)
                     or routes.nothing_at(request.path, self.kinds, self._absent_groups))
         if request.method != "GET":
-            return answers.status(405, "MethodNotAllowed",
-                                  "the server does not allow this method on the requested resource",
-                                  {})
+            return answers.not_allowed()
         if target.subresource == "scale":
             return answers.get_scale(self.store, target)
         if target.name:
@@ -289,9 +328,9 @@ class FakeKubeApi(KubeAccess):
             return
         resource = "/".join(filter(None, (target.resource, target.subresource)))
         with self._changed:
-            may_read = (request.user in (READER, "busy") and resource not in self._forbidden
-                        and verb in ("get", "list", "watch"))
-        if request.user != "admin" and not may_read:
+            may = (request.user in (READER, "busy") and resource not in self._forbidden
+                   and verb in _VERBS.get(resource, ("get", "list", "watch")))
+        if request.user != "admin" and not may:
             raise answers.forbidden(request.user, verb, target)
 
     def _watch(self, request, target, handler):

@@ -150,6 +150,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def setup(self):
         super().setup()
         self.query = {}
+        self.body = b""
 
     def handle_one_request(self):
         self.requestline = ""
@@ -158,9 +159,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not line or not self.link.open or not self.parse_request():
             self.close_connection = True
             return
-        length = int(self.headers.get("Content-Length") or 0)
-        if length:
-            self.rfile.read(length)
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urllib.parse.urlsplit(self.path)
         self.path = url.path
         self.query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))

@@ -18,19 +18,29 @@ import time
 import urllib.request
 
 import keda_crds
+import kube_tokens
 from kube_access import KubeAccess
 from kube_client import PATIENCE_S, ApiError
 from kube_credentials import READER, TOKENS, Authority, signing_key
 from kube_kinds import (KINDS, UNRECORDED, Kind, apply_fields, manifest, pod_fields, status_writer,
                         writer)
 
-# What a hub needs to read.
+# Of TokenRequest.
+_SHORTEST_TOKEN_S = 600
+
+
+def _rule(group, resources, verbs=("get", "list", "watch")):
+    return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+
+
+# What a hub needs.
 READER_RULES = [
-    {"apiGroups": ["keda.sh"], "resources": ["scaledobjects", "scaledjobs"]},
-    {"apiGroups": [""], "resources": ["pods", "services"]},
-    {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets", "replicasets"]},
-    {"apiGroups": ["resource.k8s.io"], "resources": ["resourceslices"]},
-    {"apiGroups": ["*"], "resources": ["*/scale"]},
+    _rule("keda.sh", ["scaledobjects", "scaledjobs"]),
+    _rule("", ["pods", "services"]),
+    _rule("apps", ["deployments", "statefulsets", "replicasets"]),
+    _rule("resource.k8s.io", ["resourceslices"]),
+    _rule("*", ["*/scale"]),
+    _rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
 ]
 
 
@@ -85,7 +95,8 @@ class RealKubeApi(KubeAccess):
         found = self.admin.request("GET", where.path(namespace, name))
         if found.status == 404:
             body = apply_fields(manifest(kind, namespace, name, self.kinds), fields)
-            self._need_namespace(where, namespace)
+            if where.namespaced:
+                self._need_namespace(namespace)
             result = self.admin.call("POST", where.path(namespace), body,
                                      fieldManager=writer(kind))
         else:
@@ -120,6 +131,28 @@ class RealKubeApi(KubeAccess):
         self._wait_served(kind)
         self.kinds[name] = kind
         return kind
+
+    def account_token(self, namespace, service_account, audience, pod=None, seconds=3600,
+                      names_node=True):
+        """Makes a token that ends `seconds` from now. It is bound to the pod of that name, which
+        has to run as the account (spec serviceAccountName), and names its node unless told not to,
+        as before Kubernetes 1.30. What TokenRequest does not make is signed with the server's key.
+
+        The server takes a token for a minute after its time, and goes on with one that it has taken
+        for up to 10 s whatever becomes of it, its account and its pod."""
+        account = self._account(namespace, service_account)
+        bound = pod and self.admin.get(self.kinds["Pod"].path(namespace, pod))
+        if seconds < _SHORTEST_TOKEN_S or not names_node:
+            return kube_tokens.jwt(kube_tokens.claims(
+                namespace, service_account, [audience], seconds, account["metadata"]["uid"], bound,
+                names_node), self._signing[0])
+        spec = {"audiences": [audience], "expirationSeconds": seconds}
+        if bound:
+            spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": pod,
+                                      "uid": bound["metadata"]["uid"]}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
+        return self.admin.call("POST", path, request)["status"]["token"]
 
     # What a test does to the server.
 
@@ -248,9 +281,8 @@ class RealKubeApi(KubeAccess):
         for kind in KINDS.values():
             self._wait_served(kind)
         rbac = "/apis/rbac.authorization.k8s.io/v1"
-        rules = [{**rule, "verbs": ["get", "list", "watch"]} for rule in READER_RULES]
         self.admin.call("POST", f"{rbac}/clusterroles",
-                        {"metadata": {"name": READER}, "rules": rules})
+                        {"metadata": {"name": READER}, "rules": READER_RULES})
         self.admin.call("POST", f"{rbac}/clusterrolebindings", {
             "metadata": {"name": READER},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
@@ -268,12 +300,21 @@ class RealKubeApi(KubeAccess):
         self.wait(lambda: self.admin.request("GET", kind.path()).status == 200,
                    f"serving {kind.resource}")
 
-    def _need_namespace(self, where, namespace):
-        if where.namespaced:
-            answer = self.admin.request("POST", "/api/v1/namespaces",
-                                        {"metadata": {"name": namespace}})
-            if answer.status not in (201, 409):
-                raise ApiError("POST", "/api/v1/namespaces", answer)
+    def _need_namespace(self, namespace):
+        self._need("/api/v1/namespaces", namespace)
+
+    def _account(self, namespace, name):
+        """The ServiceAccount, made where it is not there."""
+        accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        self._need_namespace(namespace)
+        self._need(accounts, name)
+        return self.admin.get(f"{accounts}/{name}")
+
+    def _need(self, path, name):
+        """Creates an object that needs no more than its name, unless it is there."""
+        answer = self.admin.request("POST", path, {"metadata": {"name": name}})
+        if answer.status not in (201, 409):
+            raise ApiError("POST", path, answer)
 
     def _node(self, namespace, name):
         answer = self.admin.request("GET", self.kinds["Pod"].path(namespace, name))
