@@ -42,10 +42,10 @@ class ExpiringMap {
     base::SteadyTime until;
   };
 
-  /// By value: the key may be one of ours.
-  void Erase(std::string key) {
+  void Erase(const std::string& key) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return;
+    // The last use of the key, which may be the one that goes here.
     ends_.erase({found->second.until, key});
     entries_.erase(found);
   }

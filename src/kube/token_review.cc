@@ -97,7 +97,7 @@ absl::StatusOr<std::string> NodeOfTokensPod(const json& pod, const TokenOrigin& 
   absl::Status problem;
   const JsonFields fields(pod, problem);
   const std::string uid = fields.Object("metadata").Text("uid");
-  const std::string node = fields.Object("spec").Text("nodeName");
+  std::string node = fields.Object("spec").Text("nodeName");
   const std::string name = PodText(origin);
   if (!problem.ok()) {
     return absl::UnavailableError(name + ": " + std::string(problem.message()));

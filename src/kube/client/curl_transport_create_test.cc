@@ -157,7 +157,7 @@ TEST_F(CurlTransportCreateTest, StopsWithOneOnItsWay) {
     connection.AwaitClosed();
   });
   StartTo(server.port());
-  const auto under_way = Create("/", std::string(10'000'000, 'x'));
+  const auto under_way = Create("/", std::string(5'000'000, 'x'));
   Stop();
   transport_.reset();
   EXPECT_FALSE(under_way->done());
