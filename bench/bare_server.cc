@@ -63,7 +63,7 @@ int Run() {
   BareFleet service;
   int port = 0;
   grpc::ServerBuilder builder;
-  scaler::SetUpServer(builder, "", 0, &port);
+  scaler::SetUpServer(builder, {}, &port);
   fleet::SetUpForAgents(builder);
   builder.RegisterService(&service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();

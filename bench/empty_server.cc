@@ -42,7 +42,7 @@ int Run() {
   EmptyService service;
   int port = 0;
   grpc::ServerBuilder builder;
-  scaler::SetUpServer(builder, "", 0, &port);
+  scaler::SetUpServer(builder, {}, &port);
   builder.RegisterService(&service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@ namespace {
 
 using kgs::trigger::Metadata;
 using kgs::trigger::ParsedTrigger;
+using kgs::trigger::ParseOptions;
 using kgs::trigger::ParseTrigger;
 using kgs::trigger::TriggerSpec;
 using kgs::trigger::UnknownKeys;
@@ -41,6 +43,13 @@ Metadata ReadLines(std::string_view input) {
     metadata[std::string(line.substr(0, equals))] = value;
   }
   return metadata;
+}
+
+/// What is large is to be read all the same.
+ParseOptions Unlimited(UnknownKeys policy) {
+  ParseOptions options(policy);
+  options.most_keys = options.most_value_bytes = std::numeric_limits<size_t>::max();
+  return options;
 }
 
 bool IsPathSegment(const std::string& name) {
@@ -77,7 +86,7 @@ bool Same(const Parsed& a, const Parsed& b) {
 }
 
 Parsed ParseChecked(const Metadata& metadata, UnknownKeys policy) {
-  Parsed parsed = ParseTrigger(metadata, policy);
+  Parsed parsed = ParseTrigger(metadata, Unlimited(policy));
   if (parsed.ok()) {
     Check(!parsed->specs.empty(), "a spec");
     for (const TriggerSpec& spec : parsed->specs) CheckSpec(spec);
@@ -86,7 +95,7 @@ Parsed ParseChecked(const Metadata& metadata, UnknownKeys policy) {
     Check(!parsed.status().message().empty(), "a message");
     Check(parsed.status().message().size() < 512, "a short message");
   }
-  Check(Same(parsed, ParseTrigger(metadata, policy)), "the same again");
+  Check(Same(parsed, ParseTrigger(metadata, Unlimited(policy))), "the same again");
   return parsed;
 }
 
@@ -119,7 +128,7 @@ void CheckEnvironmentIsHidden(const Metadata& metadata) {
   }
   if (!from_env) return;
   for (const UnknownKeys policy : {UnknownKeys::kRefuse, UnknownKeys::kWarn}) {
-    const Parsed parsed = ParseTrigger(marked, policy);
+    const Parsed parsed = ParseTrigger(marked, Unlimited(policy));
     for (const std::string_view mark : {kNumber, kInteger, kWord}) {
       // The first digits too: a rounded number shows as much.
       Check(!Says(parsed, mark.substr(0, mark == kWord ? mark.npos : 6)), "hidden environment");
@@ -138,8 +147,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Metadata with_kedas_own = metadata;
   with_kedas_own["scalerAddress"] = "keda-gpu-scaler:6000";
   with_kedas_own["enableTLSFromEnv"] = "true";
-  Check(Same(strict, ParseTrigger(with_kedas_own, UnknownKeys::kRefuse)),
+  Check(Same(strict, ParseTrigger(with_kedas_own, Unlimited(UnknownKeys::kRefuse))),
         "KEDA's keys are ignored");
+
+  const ParseOptions limits;
+  const bool beyond = kgs::trigger::BeyondLimit(metadata, limits).has_value();
+  Check(beyond == absl::IsResourceExhausted(ParseTrigger(metadata, limits).status()), "limits");
 
   CheckEnvironmentIsHidden(metadata);
   return 0;

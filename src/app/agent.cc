@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agent.h"
 
-#include <grpcpp/security/credentials.h>
-
 #include <algorithm>
 #include <atomic>
 #include <memory>
 #include <random>
 #include <utility>
 
+#include "app/hub_access.h"
 #include "app/node_side.h"
 #include "app/pages.h"
 #include "app/role.h"
@@ -17,6 +16,7 @@
 #include "base/strings.h"
 #include "fleet/publisher.h"
 #include "http/health_page.h"
+#include "scaler/server.h"
 
 namespace kgs::app {
 namespace {
@@ -43,16 +43,13 @@ class Agent final : public RunningRole {
   Agent(const Options& options, StopRequest& stop)
       : options_(options),
         node_(options_, clock_, stop,
-              {nullptr, [this](auto report) { publisher_.Offer(std::move(report)); }}),
-        publisher_(PublisherOptionsOf(options_), &fleet::ResolveByDns,
-                   grpc::InsecureChannelCredentials(), clock_, counters_,
-                   {[this] { node_.ListPodsSoon(); },
-                    [this](const fleet::EngineScrapes& scrapes) { node_.SetScrapes(scrapes); }}) {}
+              {nullptr, [this](auto report) { publisher_->Offer(std::move(report)); }}) {}
 
   absl::Status Start() override;
   bool Stop() override;
 
  private:
+  absl::Status MakePublisher();
   std::string WhyNotReady() const;
   http::PublisherMetrics Metrics() const;
   Pages::Content Content() const;
@@ -62,12 +59,25 @@ class Agent final : public RunningRole {
   std::atomic<bool> stopping_{false};
   telemetry::PublisherCounters counters_;
   NodeSide node_;
-  fleet::Publisher publisher_;
+  tls::CertificateWatch certificates_;
+  /// Null only before Start.
+  std::unique_ptr<fleet::Publisher> publisher_;
   Pages pages_;
 };
 
+absl::Status Agent::MakePublisher() {
+  auto access = MakeHubAccess(options_, certificates_);
+  if (!access.ok()) return access.status();
+  publisher_ = std::make_unique<fleet::Publisher>(
+      PublisherOptionsOf(options_), &fleet::ResolveByDns, *std::move(access), clock_, counters_,
+      fleet::PublisherEvents{
+          [this] { node_.ListPodsSoon(); },
+          [this](const fleet::EngineScrapes& scrapes) { node_.SetScrapes(scrapes); }});
+  return absl::OkStatus();
+}
+
 http::PublisherMetrics Agent::Metrics() const {
-  const std::vector<fleet::HubState> hubs = publisher_.Hubs();
+  const std::vector<fleet::HubState> hubs = publisher_->Hubs();
   const auto connected =
       std::count_if(hubs.begin(), hubs.end(), [](const auto& hub) { return hub.connected; });
   return {hubs.size(), static_cast<size_t>(connected), &counters_};
@@ -77,7 +87,7 @@ std::string Agent::WhyNotReady() const {
   if (stopping_) return "shutting down";
   if (node_.Snapshot() == nullptr) return "no GPU has been sampled yet";
   if (Metrics().hubs_connected > 0) return "";
-  const std::string problem = publisher_.ResolveProblem();
+  const std::string problem = publisher_->ResolveProblem();
   return problem.empty() ? "no hub is connected" : problem;
 }
 
@@ -87,11 +97,15 @@ Pages::Content Agent::Content() const {
     http::MetricsInput input{clock_.Now()};
     input.node = node_.Metrics();
     input.publisher = Metrics();
+    input.tls = TlsMetricsOf(certificates_);
     return http::MetricsPage(input);
   };
   content.healthz = [this] {
     std::vector<base::ThreadHealth> threads = node_.Health();
-    for (base::ThreadHealth& health : publisher_.Health()) threads.push_back(std::move(health));
+    for (base::ThreadHealth& health : publisher_->Health()) threads.push_back(std::move(health));
+    for (base::ThreadHealth& health : certificates_.Health(clock_.Now())) {
+      threads.push_back(std::move(health));
+    }
     return http::HealthzPage(threads);
   };
   content.readyz = [this] { return http::ReadyzPage(WhyNotReady(), node_.WhyBlind()); };
@@ -99,10 +113,15 @@ Pages::Content Agent::Content() const {
 }
 
 absl::Status Agent::Start() {
-  base::LogWarn("insecure: reports go to the hubs in plaintext, and no hub is verified");
+  scaler::RouteGrpcLog();
+  if (options_.insecure_agents) {
+    base::LogWarn("insecure: reports go to the hubs in plaintext, and no hub is verified");
+  }
+  if (absl::Status status = MakePublisher(); !status.ok()) return status;
   if (absl::Status status = node_.Prepare(); !status.ok()) return status;
   if (absl::Status status = pages_.Start(options_, Content()); !status.ok()) return status;
-  publisher_.Start();
+  certificates_.Start();
+  publisher_->Start();
   // Last, since its snapshots reach the publisher.
   node_.Start();
   base::LogInfo("serving",
@@ -121,7 +140,8 @@ bool Agent::Stop() {
   stopping_ = true;
   pages_.Stop();
   const bool stopped = node_.Stop();
-  publisher_.Stop();
+  if (publisher_ != nullptr) publisher_->Stop();
+  certificates_.Stop();
   return stopped;
 }
 

@@ -3,21 +3,20 @@
 
 #include <grpcpp/server_builder.h>
 
-#include "scaler/server.h"
-
 namespace kgs::app {
 
-absl::StatusOr<std::unique_ptr<AgentServer>> AgentServer::Start(const std::string& address,
-                                                                int port,
+absl::StatusOr<std::unique_ptr<AgentServer>> AgentServer::Start(const scaler::ListenOptions& listen,
+                                                                const fleet::ReportLimits& limits,
                                                                 fleet::Receiver& receiver) {
   std::unique_ptr<AgentServer> server(new AgentServer(receiver));
+  server->credentials_ = listen.credentials;
   grpc::ServerBuilder builder;
-  scaler::SetUpServer(builder, address, port, &server->port_);
-  fleet::SetUpForAgents(builder);
+  scaler::SetUpServer(builder, listen, &server->port_);
+  fleet::SetUpForAgents(builder, limits);
   builder.RegisterService(&receiver);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) {
-    return scaler::CannotListen(address, port);
+    return scaler::CannotListen(listen.address, listen.port);
   }
   return server;
 }

@@ -9,14 +9,16 @@
 
 #include "base/clock.h"
 #include "fleet/receiver.h"
+#include "scaler/server.h"
 
 namespace kgs::app {
 
 /// The hub's port for agents.
 class AgentServer {
  public:
-  /// As scaler::Server::Start. \p receiver must outlive the server.
-  static absl::StatusOr<std::unique_ptr<AgentServer>> Start(const std::string& address, int port,
+  /// As scaler::Server::Start. \p receiver must outlive the server; \p limits are its own.
+  static absl::StatusOr<std::unique_ptr<AgentServer>> Start(const scaler::ListenOptions& listen,
+                                                            const fleet::ReportLimits& limits,
                                                             fleet::Receiver& receiver);
   ~AgentServer();
 
@@ -29,6 +31,8 @@ class AgentServer {
   explicit AgentServer(fleet::Receiver& receiver) : receiver_(receiver) {}
 
   fleet::Receiver& receiver_;
+  /// gRPC's server does not keep them.
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
   /// Null only where Start fails.
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

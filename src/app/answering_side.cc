@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "app/interest.h"
+#include "app/pages.h"
 #include "base/log.h"
 #include "fleet/view.h"
 #include "scaler/decision_proto.h"
 #include "scaler/workload_answers.h"
+#include "tls/grpc_credentials.h"
 
 namespace kgs::app {
 namespace {
@@ -15,6 +17,15 @@ namespace {
 constexpr auto kLeastRefreshInterval = std::chrono::milliseconds(100);
 /// Thousands of agents report at times of their own; streams are looked at no more often than this.
 constexpr auto kLeastStreamInterval = std::chrono::milliseconds(50);
+/// Of one connection, for calls beside its push streams.
+constexpr size_t kStreamsForCalls = 10'000;
+
+trigger::ParseOptions ParseOptionsOf(const Options& options) {
+  trigger::ParseOptions parse(options.unknown_metadata);
+  parse.most_keys = options.max_metadata_keys;
+  parse.most_value_bytes = options.max_metadata_value_bytes;
+  return parse;
+}
 
 absl::StatusOr<std::unique_ptr<EndpointSide>> MakeEndpoints(const Options& options,
                                                             const base::Clock& clock,
@@ -33,12 +44,17 @@ absl::StatusOr<std::unique_ptr<EndpointSide>> MakeEndpoints(const Options& optio
 }  // namespace
 
 AnsweringSide::AnsweringSide(const Options& options, const base::Clock& clock,
-                             const fleet::Store& fleet, Neighbours neighbours)
-    : options_(options), clock_(clock), fleet_(fleet), neighbours_(std::move(neighbours)) {}
+                             const fleet::Store& fleet, telemetry::ScalerCounters& counters,
+                             Neighbours neighbours)
+    : options_(options),
+      clock_(clock),
+      fleet_(fleet),
+      neighbours_(std::move(neighbours)),
+      counters_(counters) {}
 
 absl::Status AnsweringSide::PrepareKubernetes() {
   auto kubernetes = KubernetesSide::Make(
-      options_, clock_,
+      options_, clock_, counters_.limits,
       {[this] { OnObjects(); }, [this](const kube::PodPtr& pod) { unlisted_pods_->OnPod(pod); }});
   if (!kubernetes.ok()) return kubernetes.status();
   auto endpoints = MakeEndpoints(options_, clock_, **kubernetes, [this] { OnReadings(); });
@@ -60,11 +76,13 @@ absl::Status AnsweringSide::PrepareKubernetes() {
           [this](const auto& endpoint, const auto& query) {
             return endpoints_->LatestWake(endpoint, query);
           }},
-      options_.unknown_metadata, clock_);
-  debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);
+      scaler::TriggerWatch::Options{ParseOptionsOf(options_), options_.decision_history}, clock_,
+      counters_.limits);
+  if (options_.debug_port) debug_service_ = std::make_unique<scaler::DebugService>(*triggers_);
   answers_ = std::make_unique<scaler::WorkloadAnswers>(
-      scaler::WorkloadAnswers::Sources{kubernetes_->store(), fleet_, *triggers_, problem,
-                                       [this] { Refresh(); }},
+      scaler::WorkloadAnswers::Sources{
+          kubernetes_->store(), fleet_, *triggers_, problem, [this] { Refresh(); },
+          [this](const model::ObjectKey& key) { return kubernetes_->cluster().CheckTracked(key); }},
       clock_);
   return absl::OkStatus();
 }
@@ -79,19 +97,40 @@ absl::Status AnsweringSide::Prepare() {
     answers_ =
         std::make_unique<scaler::NodeAnswers>(neighbours_.nodes, neighbours_.gathers_nodes, clock_);
   }
+  return PrepareServer();
+}
+
+absl::Status AnsweringSide::PrepareServer() {
   scaler::ServiceOptions service;
-  service.unknown_keys = options_.unknown_metadata;
+  service.parse = ParseOptionsOf(options_);
+  service.most_request_bytes = options_.max_request_bytes;
+  service.streams.most_streams = options_.max_streams;
+  service.streams.most_of_peer = options_.max_streams_per_peer;
   service.streams.longest_age = options_.stream_max_age;
   service.streams.least_interval = kLeastStreamInterval;
   service_ = std::make_unique<scaler::Service>(*answers_, service, clock_, counters_);
-  auto server =
-      scaler::Server::Start(options_.bind_address, options_.port, *service_, debug_service_.get());
+  scaler::Server::Options port;
+  port.listen.address = options_.bind_address;
+  port.listen.port = options_.port;
+  port.longest_connection_age = options_.max_connection_age;
+  port.longest_stream_age = options_.stream_max_age;
+  port.most_request_bytes = 2 * options_.max_request_bytes;
+  port.most_streams_of_connection = options_.max_streams_per_peer + kStreamsForCalls;
+  if (options_.tls.certificate.empty()) {
+    base::LogWarn("KEDA's port is plaintext and answers whoever reaches it (--tls-cert)");
+  } else {
+    auto files = tls::CertificateFiles::Load("keda", options_.tls);
+    if (!files.ok()) return files.status();
+    port.listen.credentials = tls::ServerCredentials(certificates_.Add(*std::move(files)));
+  }
+  auto server = scaler::Server::Start(port, *service_, debug_service_.get());
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   return absl::OkStatus();
 }
 
 void AnsweringSide::Start(std::vector<uint16_t> other_ports) {
+  certificates_.Start();
   service_->streams().Start();
   service_->waiting().Start();
   if (kubernetes_ == nullptr) return;
@@ -104,6 +143,7 @@ void AnsweringSide::Start(std::vector<uint16_t> other_ports) {
 
 void AnsweringSide::Stop(base::Duration patience) {
   if (server_ != nullptr) server_->Stop(patience);
+  certificates_.Stop();
   if (kubernetes_ == nullptr) return;
   kubernetes_->Stop();
   unlisted_pods_->Stop();
@@ -124,7 +164,8 @@ void AnsweringSide::Refresh() {
 void AnsweringSide::OnObjects() {
   service_->waiting().Retry();
   service_->streams().OnSnapshot();
-  if (neighbours_.on_interest) neighbours_.on_interest(InterestOf(kubernetes_->store().Objects()));
+  if (neighbours_.on_interest)
+    neighbours_.on_interest(InterestOf(kubernetes_->store().Objects(), ParseOptionsOf(options_)));
 }
 
 std::string AnsweringSide::WhyNotReady() const {
@@ -140,6 +181,9 @@ std::string AnsweringSide::KubernetesProblem() const {
 std::vector<base::ThreadHealth> AnsweringSide::Health() const {
   std::vector<base::ThreadHealth> threads = {service_->streams().Health(),
                                              service_->waiting().Health()};
+  for (base::ThreadHealth& health : certificates_.Health(clock_.Now())) {
+    threads.push_back(std::move(health));
+  }
   if (kubernetes_ != nullptr) {
     threads.push_back(unlisted_pods_->Health());
     threads.push_back(triggers_->Health());
@@ -205,6 +249,10 @@ std::string AnsweringSide::DecisionsJson() const {
   bool cut = false;
   const auto histories = triggers_->Histories("", "", scaler::kMostHistories, &cut);
   return scaler::DecisionsJson(histories, cut, scaler::Moment::Now());
+}
+
+std::vector<http::TlsMetrics> AnsweringSide::TlsMetrics() const {
+  return TlsMetricsOf(certificates_);
 }
 
 http::DebugInput AnsweringSide::Debug() const {

@@ -29,6 +29,7 @@
 #include "scaler/service.h"
 #include "scaler/trigger_watch.h"
 #include "telemetry/counters.h"
+#include "tls/certificate_files.h"
 
 namespace kgs::app {
 
@@ -49,7 +50,7 @@ class AnsweringSide {
   };
 
   AnsweringSide(const Options& options, const base::Clock& clock, const fleet::Store& fleet,
-                Neighbours neighbours);
+                telemetry::ScalerCounters& counters, Neighbours neighbours);
 
   /// Opens KEDA's port.
   absl::Status Prepare();
@@ -72,17 +73,23 @@ class AnsweringSide {
   /// Why Kubernetes cannot be relied on; else empty.
   std::string KubernetesProblem() const;
   std::vector<base::ThreadHealth> Health() const;
-  const telemetry::ScalerCounters& counters() const { return counters_; }
+  /// Null without Kubernetes.
+  KubernetesSide* kubernetes() { return kubernetes_.get(); }
+  /// Those of KEDA's port, and of other ports of the process, added between Prepare and Start.
+  tls::CertificateWatch& certificates() { return certificates_; }
+  const tls::CertificateWatch& certificates() const { return certificates_; }
   /// What /metrics shows of Kubernetes; nothing where there is none.
   std::optional<http::KubernetesMetrics> Metrics() const;
   /// What /metrics shows of endpoints; nothing where none can be asked.
   std::optional<http::EndpointMetrics> EndpointMetrics() const;
+  std::vector<http::TlsMetrics> TlsMetrics() const;
   http::DebugInput Debug() const;
   /// What was decided for each trigger, as JSON.
   std::string DecisionsJson() const;
 
  private:
   absl::Status PrepareKubernetes();
+  absl::Status PrepareServer();
   std::vector<http::TriggerMetrics> TriggerMetrics() const;
   void OnObjects();
   /// Has Kubernetes list the objects again.
@@ -92,7 +99,8 @@ class AnsweringSide {
   const base::Clock& clock_;
   const fleet::Store& fleet_;
   const Neighbours neighbours_;
-  telemetry::ScalerCounters counters_;
+  telemetry::ScalerCounters& counters_;
+  tls::CertificateWatch certificates_;
   /// Steady time, in the clock's ticks.
   std::atomic<int64_t> last_refresh_{0};
   /// Null without Kubernetes, as the next four.

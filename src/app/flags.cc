@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "endpoint/address_guard.h"
+#include "endpoint/ip_address.h"
 #include "gpu/backends.h"
 
 namespace kgs::app {
@@ -45,6 +46,49 @@ FlagReader ReadOptionalPort(Port Options::* member) {
 
 FlagReader ReadText(std::string Options::* member) {
   return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    options.*member = text;
+    return std::nullopt;
+  };
+}
+
+/// Where pages listen that are not for everybody: no address would mean all of them.
+FlagReader ReadDebugAddress() {
+  return [](const std::string& text, Options& options) -> std::optional<std::string> {
+    if (!endpoint::IpAddress::Parse(text))
+      return "an IP address, such as 127.0.0.1 or, for all, ::";
+    options.debug_address = text;
+    return std::nullopt;
+  };
+}
+
+/// A path, of which there may be none.
+FlagReader ReadPath(tls::CertificatePaths Options::* member,
+                    std::string tls::CertificatePaths::* path) {
+  return [=](const std::string& text, Options& options) -> std::optional<std::string> {
+    options.*member.*path = text;
+    return std::nullopt;
+  };
+}
+
+FlagReader ReadCount(size_t Options::* member, size_t least, size_t most) {
+  return [=](const std::string& text, Options& options) -> std::optional<std::string> {
+    const auto number = base::ParseInteger(text);
+    if (!number || *number < static_cast<long long>(least) ||
+        *number > static_cast<long long>(most)) {
+      return "a number from " + std::to_string(least) + " to " + std::to_string(most);
+    }
+    options.*member = static_cast<size_t>(*number);
+    return std::nullopt;
+  };
+}
+
+/// NAMESPACE/NAME; or nothing.
+FlagReader ReadServiceAccount(std::string Options::* member) {
+  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    const size_t slash = text.find('/');
+    const bool fits = slash != std::string::npos && slash > 0 && slash + 1 < text.size() &&
+                      text.find_first_of("/: ", slash + 1) == std::string::npos;
+    if (!text.empty() && !fits) return "NAMESPACE/NAME, such as keda/keda-gpu-scaler-agent";
     options.*member = text;
     return std::nullopt;
   };
@@ -160,8 +204,11 @@ const std::vector<FlagRow>& FlagRows() {
       {"probe-port", kAll, "8081", "/healthz and /readyz; 0 disables",
        ReadOptionalPort(&Options::probe_port)},
       {"debug-port", kAnswering, "8082",
-       "What is known of nodes and workloads, as JSON, on 127.0.0.1 alone; 0 disables",
+       "What is known of nodes and workloads, as JSON; 0 disables, also the debug calls on KEDA's "
+       "port",
        ReadOptionalPort(&Options::debug_port)},
+      {"debug-address", kAnswering, "127.0.0.1", "IP address that the debug port listens on",
+       ReadDebugAddress()},
       {"bind-address", kAll, "", "IP address to listen on; empty for all, IPv4 and IPv6",
        ReadText(&Options::bind_address)},
       {"kubeconfig", kAnswering, "",
@@ -193,8 +240,47 @@ const std::vector<FlagRow>& FlagRows() {
       {"named-endpoints", kAnswering, "",
        "YAML file of endpoints that triggers choose by name, with what is sent to each",
        ReadText(&Options::named_endpoints)},
+      {"tls-cert", kAnswering, "", "PEM file of the certificate of KEDA's port; empty: plaintext",
+       ReadPath(&Options::tls, &tls::CertificatePaths::certificate)},
+      {"tls-key", kAnswering, "", "PEM file of its private key",
+       ReadPath(&Options::tls, &tls::CertificatePaths::key)},
+      {"tls-client-ca", kAnswering, "",
+       "PEM file of the authorities of whose certificates KEDA must show one; empty: none needed",
+       ReadPath(&Options::tls, &tls::CertificatePaths::authorities)},
+      {"agent-tls-cert",
+       {Role::kHub},
+       "",
+       "PEM file of the certificate of the agents' port; empty: that of KEDA's port",
+       ReadPath(&Options::agent_tls, &tls::CertificatePaths::certificate)},
+      {"agent-tls-key",
+       {Role::kHub},
+       "",
+       "PEM file of its private key",
+       ReadPath(&Options::agent_tls, &tls::CertificatePaths::key)},
+      {"agent-service-account",
+       {Role::kHub},
+       "",
+       "NAMESPACE/NAME of the agents' ServiceAccount, whose tokens of audience keda-gpu-scaler are "
+       "accepted",
+       ReadServiceAccount(&Options::agent_service_account)},
+      {"hub-ca",
+       {Role::kAgent},
+       "",
+       "PEM file of the authorities that a hub's certificate must be of",
+       ReadText(&Options::hub_ca)},
+      {"hub-server-name",
+       {Role::kAgent},
+       "",
+       "Name that a hub's certificate must have; empty for the host of --hub",
+       ReadText(&Options::hub_server_name)},
+      {"hub-token",
+       {Role::kAgent},
+       "/var/run/secrets/keda-gpu-scaler/token",
+       "File of the ServiceAccount token, of audience keda-gpu-scaler, that proves to hubs which "
+       "node this is",
+       ReadText(&Options::hub_token)},
       {"insecure-agents", kFleet, "false",
-       "Agents and hubs talk in plaintext, and hubs believe whoever connects",
+       "For development: agents and hubs talk in plaintext, and hubs believe whoever connects",
        ReadSwitch(&Options::insecure_agents), true},
       {"gpu-backend", kNodes, "auto",
        "How GPUs are read: auto (every real vendor; never simulates), nvml, simulated",
@@ -218,6 +304,42 @@ const std::vector<FlagRow>& FlagRows() {
       {"stream-max-age", kAnswering, "5m",
        "A push stream ends with OK at this age; KEDA opens the next",
        ReadDuration(&Options::stream_max_age, seconds(10), hours(24))},
+      {"max-connection-age", kAnswering, "10m",
+       "A connection to KEDA's port gets no new calls at this age, so that KEDA looks for new "
+       "replicas; 0s never",
+       ReadDuration(&Options::max_connection_age, seconds(0), hours(24))},
+      {"max-request-bytes", kAnswering, "262144", "Largest request of KEDA's port",
+       ReadCount(&Options::max_request_bytes, 1024, size_t{64} << 20)},
+      {"max-metadata-keys", kAnswering, "128", "Most keys of a trigger's metadata",
+       ReadCount(&Options::max_metadata_keys, 1, 100'000)},
+      {"max-metadata-value-bytes", kAnswering, "16384",
+       "Longest key or value of a trigger's metadata",
+       ReadCount(&Options::max_metadata_value_bytes, 64, size_t{16} << 20)},
+      {"max-streams", kAnswering, "20000", "Most push streams; a push trigger takes two",
+       ReadCount(&Options::max_streams, 2, 1'000'000)},
+      {"max-streams-per-peer", kAnswering, "10000",
+       "Of them from one address, of which KEDA is one",
+       ReadCount(&Options::max_streams_per_peer, 2, 1'000'000)},
+      {"max-objects", kAnswering, "20000", "Most ScaledObjects and ScaledJobs that are tracked",
+       ReadCount(&Options::max_objects, 1, 1'000'000)},
+      {"max-agents",
+       {Role::kHub},
+       "20000",
+       "Most agents with an open stream",
+       ReadCount(&Options::max_agents, 1, 1'000'000)},
+      {"max-report-bytes",
+       {Role::kHub},
+       "4194304",
+       "Largest report of an agent",
+       ReadCount(&Options::max_report_bytes, 4096, size_t{256} << 20)},
+      {"max-report-rate",
+       {Role::kHub},
+       "20",
+       "Most reports a second of one agent, over ten seconds",
+       ReadCount(&Options::max_report_rate, 1, 1000)},
+      {"decision-history", kAnswering, "20",
+       "Answers of each number of each trigger that are remembered, for /debug/decisions",
+       ReadCount(&Options::decision_history, 1, 1000)},
       {"unknown-metadata", kAnswering, "refuse",
        "What to do with metadata keys of a newer version: refuse, or warn and go on",
        ReadChoice(&Options::unknown_metadata, {{"refuse", trigger::UnknownKeys::kRefuse},

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "app/agent_authentication.h"
 #include "app/agent_server.h"
 #include "app/answering_side.h"
 #include "app/pages.h"
@@ -15,6 +16,7 @@
 #include "fleet/receiver.h"
 #include "http/health_page.h"
 #include "scaler/node_views.h"
+#include "tls/grpc_credentials.h"
 
 namespace kgs::app {
 namespace {
@@ -22,15 +24,22 @@ namespace {
 constexpr auto kCallPatience = std::chrono::seconds(1);
 constexpr auto kWatchInterval = std::chrono::milliseconds(500);
 
+fleet::ReceiverOptions ReceiverOptionsOf(const Options& options) {
+  fleet::ReceiverOptions receiver;
+  receiver.most_streams = options.max_agents;
+  receiver.reports = {options.max_report_bytes, static_cast<double>(options.max_report_rate)};
+  return receiver;
+}
+
 class Hub final : public RunningRole {
  public:
   explicit Hub(const Options& options)
       : options_(options),
         fleet_(clock_),
-        receiver_({}, fleet_, clock_, receiver_counters_,
-                  [this](const std::string&) { answering_.OnReadings(); }),
+        receiver_(ReceiverOptionsOf(options_), fleet_, clock_, receiver_counters_, counters_.limits,
+                  ReceiverEvents()),
         answering_(
-            options_, clock_, fleet_,
+            options_, clock_, fleet_, counters_,
             {[this] { return scaler::NodeViews(fleet_); },
              [this](const std::string& node) { return receiver_.ListPods(node); },
              [this](fleet::Interest interest) { receiver_.SetInterest(std::move(interest)); }, true,
@@ -41,6 +50,9 @@ class Hub final : public RunningRole {
   bool Stop() override;
 
  private:
+  fleet::Receiver::Events ReceiverEvents();
+  /// Opens the agents' port.
+  absl::Status StartAgentServer();
   std::string WhyBlind() const;
   std::string WhyNotReady() const;
   /// Keeps gRPC's health and the log up to date.
@@ -51,15 +63,29 @@ class Hub final : public RunningRole {
   const Options options_;
   const base::SteadyClock clock_;
   std::atomic<bool> stopping_{false};
+  telemetry::ScalerCounters counters_;
   telemetry::ReceiverCounters receiver_counters_;
   fleet::Store fleet_;
   fleet::Receiver receiver_;
   AnsweringSide answering_;
+  /// Null where agents need no proof.
+  std::unique_ptr<AgentAuthentication> authentication_;
   std::unique_ptr<AgentServer> agent_server_;
   Pages pages_;
   std::string last_why_blind_;  // watcher's thread only
   base::LoopThread watcher_;
 };
+
+fleet::Receiver::Events Hub::ReceiverEvents() {
+  fleet::Receiver::Events events;
+  events.on_report = [this](const std::string&) { answering_.OnReadings(); };
+  if (!options_.insecure_agents) {
+    events.authenticate = [this](const std::string& token, auto on_done) {
+      authentication_->Review(token, std::move(on_done));
+    };
+  }
+  return events;
+}
 
 std::string Hub::WhyBlind() const {
   if (std::string problem = answering_.KubernetesProblem(); !problem.empty()) return problem;
@@ -81,11 +107,13 @@ base::Duration Hub::Watch() {
     }
     last_why_blind_ = why_blind;
   }
+  receiver_.EndExpired();
   return kWatchInterval;
 }
 
 http::ReceiverMetrics Hub::Metrics() const {
   http::ReceiverMetrics metrics{fleet_.connected(), {}, &receiver_counters_};
+  if (authentication_ != nullptr) metrics.reviews = &authentication_->counters();
   const base::SteadyTime now = clock_.Now();
   for (const auto& [name, node] : fleet_.All()) {
     if (node.connected && node.report != nullptr) {
@@ -102,7 +130,8 @@ Pages::Content Hub::Content() const {
     input.receiver = Metrics();
     input.kubernetes = answering_.Metrics();
     input.endpoints = answering_.EndpointMetrics();
-    input.scaler = &answering_.counters();
+    input.scaler = &counters_;
+    input.tls = answering_.TlsMetrics();
     return http::MetricsPage(input);
   };
   content.healthz = [this] {
@@ -119,12 +148,34 @@ Pages::Content Hub::Content() const {
   return content;
 }
 
+absl::Status Hub::StartAgentServer() {
+  scaler::ListenOptions listen{options_.bind_address, options_.agent_port};
+  if (options_.insecure_agents) {
+    base::LogWarn("insecure: agents report in plaintext, and whoever connects is believed");
+  } else if (!answering_.has_kubernetes()) {
+    return absl::FailedPreconditionError(
+        "no Kubernetes is configured that could tell whose token an agent has: give --kubeconfig, "
+        "or, for development, --insecure-agents");
+  } else {
+    const bool own = !options_.agent_tls.certificate.empty();
+    tls::CertificatePaths paths = own ? options_.agent_tls : options_.tls;
+    // Who an agent is its token tells.
+    paths.authorities.clear();
+    auto files = tls::CertificateFiles::Load("agents", paths);
+    if (!files.ok()) return files.status();
+    listen.credentials = tls::ServerCredentials(answering_.certificates().Add(*std::move(files)));
+    authentication_ = std::make_unique<AgentAuthentication>(options_.agent_service_account,
+                                                            *answering_.kubernetes(), clock_);
+  }
+  auto server = AgentServer::Start(listen, ReceiverOptionsOf(options_).reports, receiver_);
+  if (!server.ok()) return server.status();
+  agent_server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
 absl::Status Hub::Start() {
-  base::LogWarn("insecure: agents report in plaintext, and whoever connects is believed");
   if (absl::Status status = answering_.Prepare(); !status.ok()) return status;
-  auto agent_server = AgentServer::Start(options_.bind_address, options_.agent_port, receiver_);
-  if (!agent_server.ok()) return agent_server.status();
-  agent_server_ = *std::move(agent_server);
+  if (absl::Status status = StartAgentServer(); !status.ok()) return status;
   if (absl::Status status = pages_.Start(options_, Content()); !status.ok()) return status;
   std::vector<uint16_t> other_ports = pages_.ports();
   other_ports.push_back(static_cast<uint16_t>(agent_server_->port()));

@@ -27,12 +27,14 @@ fleet::Interest InterestOf(const trigger::TriggerSpec& spec) {
 
 }  // namespace
 
-fleet::Interest InterestOf(const std::vector<std::shared_ptr<const model::ScaledObject>>& objects) {
+fleet::Interest InterestOf(const std::vector<std::shared_ptr<const model::ScaledObject>>& objects,
+                           trigger::ParseOptions parse) {
+  parse.unknown_keys = trigger::UnknownKeys::kWarn;
   std::vector<fleet::Interest> all;
   for (const auto& object : objects) {
     for (const model::Trigger& trigger : object->triggers) {
       if (!trigger.push) continue;
-      const auto parsed = trigger::ParseTrigger(trigger.metadata, trigger::UnknownKeys::kWarn);
+      const auto parsed = trigger::ParseTrigger(trigger.metadata, parse);
       if (!parsed.ok()) continue;
       for (const trigger::TriggerSpec& spec : parsed->specs) all.push_back(InterestOf(spec));
     }

@@ -6,6 +6,7 @@
 
 #include "fleet/interest.h"
 #include "model/scaled_object.h"
+#include "trigger/trigger.h"
 
 namespace kgs::app {
 
@@ -13,6 +14,7 @@ namespace kgs::app {
 /// whose activity changes must reach KEDA without waiting for the report of the next second. Of a
 /// trigger that cannot be read, or whose threshold comes from an environment that only KEDA sees,
 /// nothing is asked.
-fleet::Interest InterestOf(const std::vector<std::shared_ptr<const model::ScaledObject>>& objects);
+fleet::Interest InterestOf(const std::vector<std::shared_ptr<const model::ScaledObject>>& objects,
+                           trigger::ParseOptions parse = {});
 
 }  // namespace kgs::app

@@ -22,9 +22,9 @@ bool KubernetesSide::IsConfigured(const Options& options) {
 KubernetesSide::KubernetesSide(const base::Clock& clock, Events events)
     : events_(std::move(events)), store_(clock, events_.on_workload_pod) {}
 
-absl::StatusOr<std::unique_ptr<KubernetesSide>> KubernetesSide::Make(const Options& options,
-                                                                     const base::Clock& clock,
-                                                                     Events events) {
+absl::StatusOr<std::unique_ptr<KubernetesSide>> KubernetesSide::Make(
+    const Options& options, const base::Clock& clock, telemetry::LimitCounters& limits,
+    Events events) {
   auto credentials = options.kubeconfig.empty() ? kube::InClusterCredentials(&FromEnvironment)
                                                 : kube::LoadKubeconfig(options.kubeconfig);
   if (!credentials.ok()) return credentials.status();
@@ -36,7 +36,8 @@ absl::StatusOr<std::unique_ptr<KubernetesSide>> KubernetesSide::Make(const Optio
   kube::ClusterOptions cluster;
   cluster.service_names = options.service_names;
   cluster.namespaces = options.namespaces;
-  side->cluster_ = std::make_unique<kube::Cluster>(cluster, *side->transport_, side->store_,
+  cluster.most_objects = options.max_objects;
+  side->cluster_ = std::make_unique<kube::Cluster>(cluster, *side->transport_, side->store_, limits,
                                                    side->events_.on_objects);
   return side;
 }

@@ -17,6 +17,7 @@
 #include "kube/client/curl_transport.h"
 #include "kube/cluster.h"
 #include "kube/store.h"
+#include "telemetry/counters.h"
 
 namespace kgs::app {
 
@@ -36,6 +37,7 @@ class KubernetesSide {
   /// An error where the credentials cannot be used. Does not connect.
   static absl::StatusOr<std::unique_ptr<KubernetesSide>> Make(const Options& options,
                                                               const base::Clock& clock,
+                                                              telemetry::LimitCounters& limits,
                                                               Events events);
 
   void Start();
@@ -46,6 +48,7 @@ class KubernetesSide {
   /// Of the API server, as kube::Credentials has it.
   const std::string& server() const { return server_; }
   kube::Cluster& cluster() { return *cluster_; }
+  kube::Transport& transport() { return *transport_; }
   std::vector<base::ThreadHealth> Health() const { return {transport_->Health()}; }
 
  private:

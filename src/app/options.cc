@@ -70,6 +70,53 @@ std::string UnknownArgument(Role role, const std::string& argument) {
   return base::QuoteForMessage("--" + name) + ": no such flag; " + hint;
 }
 
+/// Flags that mean nothing without each other.
+void CheckTls(const Options& options, std::vector<std::string>& errors) {
+  const auto pair = [&](const tls::CertificatePaths& paths, const std::string& flag) {
+    if (paths.certificate.empty() != paths.key.empty()) {
+      const bool key = paths.certificate.empty();
+      errors.push_back("--" + flag + (key ? "-cert" : "-key") + ": must be given with --" + flag +
+                       (key ? "-key" : "-cert"));
+    }
+  };
+  pair(options.tls, "tls");
+  pair(options.agent_tls, "agent-tls");
+  if (!options.tls.authorities.empty() && options.tls.certificate.empty()) {
+    errors.push_back("--tls-cert: must be given with --tls-client-ca");
+  }
+}
+
+/// How agents and hubs know each other.
+void CheckAgents(const Options& options, std::vector<std::string>& errors) {
+  const auto alone = [&](const std::string& value, const char* flag) {
+    if (!value.empty()) {
+      errors.push_back(std::string(flag) + ": has no meaning with --insecure-agents");
+    }
+  };
+  const auto needed = [&](const std::string& value, const std::string& flag) {
+    if (value.empty()) {
+      errors.push_back(flag + ": must be given, or, for development, --insecure-agents");
+    }
+  };
+  if (options.insecure_agents) {
+    alone(options.hub_ca, "--hub-ca");
+    alone(options.agent_tls.certificate, "--agent-tls-cert");
+    alone(options.agent_service_account, "--agent-service-account");
+  } else if (options.role == Role::kAgent) {
+    needed(options.hub_ca, "--hub-ca");
+    needed(options.hub_token, "--hub-token");
+  } else if (options.role == Role::kHub) {
+    needed(options.agent_service_account, "--agent-service-account");
+    needed(options.tls.certificate + options.agent_tls.certificate,
+           "--agent-tls-cert or --tls-cert");
+    if (options.kubeconfig == kNoKubernetes) {
+      errors.push_back(
+          "--kubeconfig none: hubs ask Kubernetes whose token an agent has; without it "
+          "--insecure-agents must be given");
+    }
+  }
+}
+
 /// What a role cannot do without.
 void CheckRole(const Options& options, std::vector<std::string>& errors) {
   const bool hub_told = std::any_of(errors.begin(), errors.end(), [](const std::string& error) {
@@ -81,11 +128,8 @@ void CheckRole(const Options& options, std::vector<std::string>& errors) {
   if (options.role == Role::kAgent && options.node_name.empty()) {
     errors.push_back("--node-name: must be given, or NODE_NAME be set (spec.nodeName)");
   }
-  if (options.role != Role::kStandalone && !options.insecure_agents) {
-    errors.push_back(
-        "--insecure-agents: must be given: this version has nothing but plaintext between agents "
-        "and hubs");
-  }
+  CheckTls(options, errors);
+  CheckAgents(options, errors);
 }
 
 ParsedOptions Refused(const std::vector<std::string>& errors) {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "endpoint/ip_address.h"
+#include "tls/certificates.h"
 #include "trigger/trigger.h"
 
 namespace kgs::app {
@@ -40,6 +41,7 @@ struct Options {
   Port debug_port = 8082;
   /// Empty for all addresses, IPv4 and IPv6.
   std::string bind_address;
+  std::string debug_address = "127.0.0.1";
   /// Empty for the pod's ServiceAccount where there is one, kNoKubernetes for none.
   std::string kubeconfig;
   std::vector<std::string> service_names = {"keda-gpu-scaler"};
@@ -50,6 +52,17 @@ struct Options {
   std::string node_name;
   std::string pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock";
   bool insecure_agents = false;
+  /// Of KEDA's port. Empty: plaintext.
+  tls::CertificatePaths tls;
+  /// Of the agents' port; empty: those of KEDA's. Without authorities: agents prove who they are by
+  /// their tokens.
+  tls::CertificatePaths agent_tls;
+  /// NAMESPACE/NAME.
+  std::string agent_service_account;
+  std::string hub_ca;
+  std::string hub_token = "/var/run/secrets/keda-gpu-scaler/token";
+  /// Empty: the host of hub.
+  std::string hub_server_name;
   /// Engines and endpoints may be asked there whatever else would refuse it.
   std::vector<endpoint::Cidr> engine_endpoint_allow;
   /// A file; empty for none.
@@ -63,6 +76,18 @@ struct Options {
   /// Zero: never exit.
   base::Duration driver_mismatch_grace = std::chrono::minutes(1);
   base::Duration stream_max_age = std::chrono::minutes(5);
+  /// Zero: connections may live for ever.
+  base::Duration max_connection_age = std::chrono::minutes(10);
+  size_t max_request_bytes = size_t{256} << 10;
+  size_t max_metadata_keys = 128;
+  size_t max_metadata_value_bytes = 16384;
+  size_t max_streams = 20000;
+  size_t max_streams_per_peer = 10000;
+  size_t max_objects = 20000;
+  size_t max_agents = 20000;
+  size_t max_report_bytes = size_t{4} << 20;
+  size_t max_report_rate = 20;
+  size_t decision_history = 20;
   trigger::UnknownKeys unknown_metadata = trigger::UnknownKeys::kRefuse;
   base::LogLevel log_level = base::LogLevel::kInfo;
   base::LogFormat log_format = base::LogFormat::kJson;

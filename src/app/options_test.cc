@@ -114,9 +114,14 @@ TEST(Options, ReadsFlags) {
 TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
   EXPECT_EQ(Parse({}, {{"KGS_PORT", "7000"}}).options.port, 7000);
   EXPECT_EQ(Parse({"--port", "7001"}, {{"KGS_PORT", "7000"}}).options.port, 7001);
-  const std::set<std::string> any_text = {
-      "--bind-address", "--nvml-library",         "--simulated-gpus", "--kubeconfig",
-      "--node-name",    "--pod-resources-socket", "--named-endpoints"};
+  const std::set<std::string> any_text = {"--bind-address",    "--nvml-library",
+                                          "--simulated-gpus",  "--kubeconfig",
+                                          "--node-name",       "--tls-cert",
+                                          "--tls-key",         "--tls-client-ca",
+                                          "--agent-tls-cert",  "--agent-tls-key",
+                                          "--hub-ca",          "--hub-token",
+                                          "--hub-server-name", "--pod-resources-socket",
+                                          "--named-endpoints"};
   for (const Role role : kRoles) {
     for (const FlagInfo& flag : FlagsOf(role)) {
       if (any_text.count(flag.name) == 1) continue;
@@ -223,6 +228,69 @@ TEST(Options, TheHelpNamesTheRoleAndTheDefaultOfASwitch) {
   EXPECT_THAT(ParseAs(Role::kAgent, {"--help"}).message,
               AllOf(HasSubstr("keda-gpu-scaler agent [OPTIONS]"),
                     HasSubstr("--insecure-agents [true]=false")));
+}
+
+TEST(Options, AgentsAndHubsKnowEachOtherUnlessToldOtherwise) {
+  const std::vector<const char*> agent = {"--hub=hubs:6001", "--node-name=node-a",
+                                          "--hub-ca=/ca.crt"};
+  EXPECT_EQ(ParseAs(Role::kAgent, agent).exit_status, std::nullopt);
+  EXPECT_THAT(Refusal(ParseAs(Role::kAgent, {"--hub=hubs:6001", "--node-name=node-a"})),
+              HasSubstr("--hub-ca: must be given, or, for development, --insecure-agents"));
+  const std::vector<const char*> hub = {"--tls-cert=/tls.crt", "--tls-key=/tls.key",
+                                        "--agent-service-account=keda/agent"};
+  EXPECT_EQ(ParseAs(Role::kHub, hub).exit_status, std::nullopt);
+  EXPECT_THAT(Refusal(ParseAs(Role::kHub, {"--agent-service-account=keda/agent"})),
+              HasSubstr("--agent-tls-cert or --tls-cert: must be given"));
+  EXPECT_THAT(Refusal(ParseAs(Role::kHub, {"--tls-cert=/tls.crt", "--tls-key=/tls.key"})),
+              HasSubstr("--agent-service-account: must be given"));
+  std::vector<const char*> alone = hub;
+  alone.push_back("--kubeconfig=none");
+  EXPECT_THAT(Refusal(ParseAs(Role::kHub, alone)), HasSubstr("--kubeconfig none"));
+  // What is meant to protect must not be switched off unseen.
+  std::vector<const char*> both = hub;
+  both.push_back("--insecure-agents");
+  EXPECT_THAT(Refusal(ParseAs(Role::kHub, both)),
+              HasSubstr("--agent-service-account: has no meaning with --insecure-agents"));
+  both = agent;
+  both.push_back("--insecure-agents");
+  EXPECT_THAT(Refusal(ParseAs(Role::kAgent, both)),
+              HasSubstr("--hub-ca: has no meaning with --insecure-agents"));
+}
+
+TEST(Options, ACertificateNeedsItsKey) {
+  EXPECT_THAT(Refusal(Parse({"--tls-cert=/tls.crt"})),
+              HasSubstr("--tls-key: must be given with --tls-cert"));
+  EXPECT_THAT(Refusal(Parse({"--tls-key=/tls.key"})),
+              HasSubstr("--tls-cert: must be given with --tls-key"));
+  EXPECT_THAT(Refusal(Parse({"--tls-client-ca=/ca.crt"})),
+              HasSubstr("--tls-cert: must be given with --tls-client-ca"));
+  EXPECT_THAT(Refusal(ParseAs(Role::kHub, {"--agent-tls-cert=/tls.crt"})),
+              HasSubstr("--agent-tls-key: must be given with --agent-tls-cert"));
+}
+
+// Nothing would mean all addresses: a chart's empty value must not open the debug pages.
+TEST(Options, TheDebugPagesNeedAnAddress) {
+  EXPECT_THAT(Refusal(Parse({"--debug-address", ""})),
+              HasSubstr("--debug-address \"\": must be an IP address"));
+  EXPECT_THAT(Refusal(Parse({}, {{"KGS_DEBUG_ADDRESS", ""}})),
+              HasSubstr("KGS_DEBUG_ADDRESS \"\": must be an IP address"));
+  EXPECT_EQ(Parse({"--debug-address", "::"}).options.debug_address, "::");
+}
+
+TEST(Options, AServiceAccountIsNamespaceAndName) {
+  for (const char* wrong : {"agent", "/agent", "keda/", "keda/a/b", "keda:agent", "keda/a b"}) {
+    const std::string flag = std::string("--agent-service-account=") + wrong;
+    EXPECT_THAT(Refusal(ParseAs(Role::kHub, {flag.c_str()})), HasSubstr("must be NAMESPACE/NAME"))
+        << wrong;
+  }
+}
+
+TEST(Options, LimitsAreNumbersWithinReason) {
+  EXPECT_EQ(Parse({"--max-objects=7"}).options.max_objects, 7u);
+  for (const char* wrong : {"--max-objects=0", "--max-objects=x", "--max-objects=-1",
+                            "--max-objects=1000001", "--max-objects=1e3"}) {
+    EXPECT_THAT(Refusal(Parse({wrong})), HasSubstr("must be a number from 1 to 1000000")) << wrong;
+  }
 }
 
 TEST(Options, AHubIsHostAndPort) {

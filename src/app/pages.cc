@@ -6,9 +6,6 @@
 namespace kgs::app {
 namespace {
 
-/// What it shows is for those who may enter the pod.
-constexpr char kDebugAddress[] = "127.0.0.1";
-
 absl::Status StartOne(const char* name, const std::string& address, const Port& port,
                       http::Routes routes, std::unique_ptr<http::Server>& server) {
   if (!port) return absl::OkStatus();
@@ -20,6 +17,14 @@ absl::Status StartOne(const char* name, const std::string& address, const Port& 
 
 }  // namespace
 
+std::vector<http::TlsMetrics> TlsMetricsOf(const tls::CertificateWatch& certificates) {
+  std::vector<http::TlsMetrics> metrics;
+  for (const auto& files : certificates.all()) {
+    metrics.push_back({files->name(), files->Current()->expires, &files->failures()});
+  }
+  return metrics;
+}
+
 absl::Status Pages::Start(const Options& options, Content content) {
   absl::Status status = StartOne("metrics", options.bind_address, options.metrics_port,
                                  {{"/metrics", std::move(content.metrics)}}, metrics_);
@@ -28,7 +33,8 @@ absl::Status Pages::Start(const Options& options, Content content) {
       "probes", options.bind_address, options.probe_port,
       {{"/healthz", std::move(content.healthz)}, {"/readyz", std::move(content.readyz)}}, probes_);
   if (!status.ok() || content.debug.empty()) return status;
-  return StartOne("debug", kDebugAddress, options.debug_port, std::move(content.debug), debug_);
+  return StartOne("debug", options.debug_address, options.debug_port, std::move(content.debug),
+                  debug_);
 }
 
 void Pages::Stop() {

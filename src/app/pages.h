@@ -12,10 +12,15 @@
 #include <vector>
 
 #include "app/options.h"
+#include "http/metrics_page.h"
 #include "http/page.h"
 #include "http/server.h"
+#include "tls/certificate_files.h"
 
 namespace kgs::app {
+
+/// What /metrics shows of certificates.
+std::vector<http::TlsMetrics> TlsMetricsOf(const tls::CertificateWatch& certificates);
 
 class Pages {
  public:

@@ -26,7 +26,7 @@ class Standalone final : public RunningRole {
       : options_(WithNodeName(options)),
         fleet_(clock_),
         node_(options_, clock_, stop, NodeEvents()),
-        answering_(options_, clock_, fleet_,
+        answering_(options_, clock_, fleet_, counters_,
                    {[this] {
                       return std::vector<decision::NodeView>{
                           {options_.node_name, node_.Snapshot(), node_.max_reading_age()}};
@@ -55,6 +55,7 @@ class Standalone final : public RunningRole {
   const Options options_;
   const base::SteadyClock clock_;
   std::atomic<bool> stopping_{false};
+  telemetry::ScalerCounters counters_;
   /// Of this node alone, and only with Kubernetes.
   fleet::Store fleet_;
   uint64_t stream_ = 0;
@@ -101,7 +102,8 @@ Pages::Content Standalone::Content() const {
     input.node = node_.Metrics();
     input.kubernetes = answering_.Metrics();
     input.endpoints = answering_.EndpointMetrics();
-    input.scaler = &answering_.counters();
+    input.scaler = &counters_;
+    input.tls = answering_.TlsMetrics();
     return http::MetricsPage(input);
   };
   content.healthz = [this] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/ask.h"
 
+#include <absl/status/statusor.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
@@ -10,6 +11,8 @@
 
 #include "base/strings.h"
 #include "externalscaler.grpc.pb.h"
+#include "tls/certificates.h"
+#include "tls/grpc_credentials.h"
 
 namespace kgs::cli {
 namespace {
@@ -17,11 +20,15 @@ namespace {
 using externalscaler::ExternalScaler;
 
 constexpr char kUsage[] =
-    "usage: keda-gpu-scaler ask [HOST:PORT] [NAMESPACE/NAME] [KEY=VALUE ...]\n"
+    "usage: keda-gpu-scaler ask [FLAGS] [HOST:PORT] [NAMESPACE/NAME] [KEY=VALUE ...]\n"
     "Asks a running scaler (default localhost:6000) as KEDA does for that ScaledObject or\n"
     "ScaledJob, with the trigger metadata given. Where the scaler knows Kubernetes, both must be "
     "as\n"
     "Kubernetes has them, scalerAddress included.\n"
+    "Flags, for a port with TLS (PEM files):\n"
+    "  --ca-file FILE             the authorities of the scaler's certificate\n"
+    "  --cert-file, --key-file    our own certificate and its key, where the scaler wants one\n"
+    "  --server-name NAME         the name in its certificate, where that is not the host\n"
     "Examples:\n"
     "  keda-gpu-scaler ask localhost:6000 profile=vllm-inference gpuIndex=0\n"
     "  keda-gpu-scaler ask localhost:6000 default/web scalerAddress=keda-gpu-scaler.keda:6000\n";
@@ -47,11 +54,74 @@ bool IsObject(const std::string& text) {
          text.find('/', slash + 1) == std::string::npos && text.front() != '-';
 }
 
+/// Whom to ask, what, and how.
+struct Question {
+  std::string address = "localhost:6000";
+  externalscaler::ScaledObjectRef object;
+  tls::CertificatePaths tls;
+  std::string server_name;
+};
+
+/// The place for the value of a flag; null where it is none.
+std::string* PlaceOf(const std::string& flag, Question& question) {
+  if (flag == "--ca-file") return &question.tls.authorities;
+  if (flag == "--cert-file") return &question.tls.certificate;
+  if (flag == "--key-file") return &question.tls.key;
+  if (flag == "--server-name") return &question.server_name;
+  return nullptr;
+}
+
+/// INVALID_ARGUMENT names what cannot be understood.
+absl::StatusOr<Question> ReadQuestion(const std::vector<std::string>& arguments) {
+  Question question;
+  question.object.set_name("ask");
+  question.object.set_namespace_("default");
+  bool has_address = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const size_t equals = argument.find('=');
+    if (std::string* place = PlaceOf(argument.substr(0, equals), question)) {
+      if (equals == std::string::npos && i + 1 == arguments.size()) {
+        return absl::InvalidArgumentError(argument + ": needs a value");
+      }
+      *place = equals == std::string::npos ? arguments[++i] : argument.substr(equals + 1);
+    } else if (equals != std::string::npos && equals > 0 && argument.front() != '-') {
+      (*question.object.mutable_scalermetadata())[argument.substr(0, equals)] =
+          argument.substr(equals + 1);
+    } else if (!has_address && IsHostPort(argument)) {
+      question.address = argument;
+      has_address = true;
+    } else if (IsObject(argument)) {
+      question.object.set_namespace_(argument.substr(0, argument.find('/')));
+      question.object.set_name(argument.substr(argument.find('/') + 1));
+    } else {
+      return absl::InvalidArgumentError(base::QuoteForMessage(argument) +
+                                        " is neither HOST:PORT, NAMESPACE/NAME nor KEY=VALUE");
+    }
+  }
+  if (question.tls.certificate.empty() != question.tls.key.empty()) {
+    return absl::InvalidArgumentError("--cert-file and --key-file need each other");
+  }
+  if (question.tls.authorities.empty() && !question.tls.certificate.empty()) {
+    return absl::InvalidArgumentError("--cert-file needs --ca-file");
+  }
+  return question;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const Question& question) {
+  if (question.tls.authorities.empty()) return grpc::InsecureChannelCredentials();
+  const auto certificates = tls::ReadCertificates(question.tls);
+  if (!certificates.ok()) return certificates.status();
+  return tls::ChannelCredentials(*certificates);
+}
+
 /// A scaler that is asked by hand is reached directly, whatever proxy the machine is set to.
-std::shared_ptr<grpc::Channel> DirectChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> DirectChannel(
+    const Question& question, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (!question.server_name.empty()) arguments.SetSslTargetNameOverride(question.server_name);
+  return grpc::CreateCustomChannel(question.address, credentials, arguments);
 }
 
 int AskAll(ExternalScaler::Stub& stub, const externalscaler::ScaledObjectRef& object) {
@@ -92,33 +162,21 @@ int AskAll(ExternalScaler::Stub& stub, const externalscaler::ScaledObjectRef& ob
 }  // namespace
 
 int Ask(const std::vector<std::string>& arguments) {
-  std::string address = "localhost:6000";
-  externalscaler::ScaledObjectRef object;
-  object.set_name("ask");
-  object.set_namespace_("default");
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
+  for (const std::string& argument : arguments) {
     if (argument == "--help" || argument == "-h") {
       std::fputs(kUsage, stdout);
       return 0;
     }
-    const size_t equals = argument.find('=');
-    if (equals != std::string::npos && equals > 0 && argument.front() != '-') {
-      (*object.mutable_scalermetadata())[argument.substr(0, equals)] = argument.substr(equals + 1);
-    } else if (i == 0 && IsHostPort(argument)) {
-      address = argument;
-    } else if (IsObject(argument)) {
-      object.set_namespace_(argument.substr(0, argument.find('/')));
-      object.set_name(argument.substr(argument.find('/') + 1));
-    } else {
-      std::fprintf(stderr,
-                   "keda-gpu-scaler: %s is neither HOST:PORT, NAMESPACE/NAME nor KEY=VALUE\n%s",
-                   base::QuoteForMessage(argument).c_str(), kUsage);
-      return 2;
-    }
   }
-  const auto stub = ExternalScaler::NewStub(DirectChannel(address));
-  return AskAll(*stub, object);
+  const auto question = ReadQuestion(arguments);
+  const auto credentials = question.ok() ? CredentialsOf(*question) : question.status();
+  if (!credentials.ok()) {
+    std::fprintf(stderr, "keda-gpu-scaler: %s\n%s",
+                 std::string(credentials.status().message()).c_str(), question.ok() ? "" : kUsage);
+    return 2;
+  }
+  const auto stub = ExternalScaler::NewStub(DirectChannel(*question, *credentials));
+  return AskAll(*stub, question->object);
 }
 
 }  // namespace kgs::cli

@@ -16,11 +16,12 @@ bool SameAnswer(const Decision& a, const Decision& b) {
   return a.branch == b.branch && a.value == b.value && a.active == b.active;
 }
 
-void Records::AddIfOther(const Decision& decision, base::SteadyTime now) {
-  if (records_.empty() || !SameCase(records_.back().decision, decision)) Add(decision, now);
+bool Records::AddIfOther(const Decision& decision, base::SteadyTime now) {
+  if (!records_.empty() && SameCase(records_.back().decision, decision)) return false;
+  return Add(decision, now);
 }
 
-void Records::Add(Decision decision, base::SteadyTime now) {
+bool Records::Add(Decision decision, base::SteadyTime now) {
   if (!records_.empty()) {
     Record& last = records_.back();
     const bool same_moment = now - last.first < kOneMoment && SameCase(last.decision, decision);
@@ -28,7 +29,7 @@ void Records::Add(Decision decision, base::SteadyTime now) {
       last.decision = std::move(decision);
       last.last = now;
       ++last.times;
-      return;
+      return false;
     }
     std::vector<Input>& inputs = last.decision.inputs;
     if (inputs.size() > kMostOldInputs) {
@@ -37,7 +38,9 @@ void Records::Add(Decision decision, base::SteadyTime now) {
     }
   }
   records_.push_back({std::move(decision), now, now});
-  if (records_.size() > kMost) records_.pop_front();
+  if (records_.size() <= most_) return false;
+  records_.pop_front();
+  return true;
 }
 
 }  // namespace kgs::decision

@@ -25,13 +25,17 @@ bool SameAnswer(const Decision& a, const Decision& b);
 
 class Records {
  public:
+  /// So many stay, at least one.
+  explicit Records(size_t most = kMost) : most_(most) {}
+
   /// An answer that is the same as the last one takes its place, and so does one of the same branch
   /// and activity within kOneMoment of its first: whoever asks many times a second must not push
   /// out what was before.
-  void Add(Decision decision, base::SteadyTime now);
+  /// Returns whether an older one was forgotten for it.
+  bool Add(Decision decision, base::SteadyTime now);
   /// Only where it is of another branch or activity than the last: for what is looked at many times
   /// a second without being told to anybody.
-  void AddIfOther(const Decision& decision, base::SteadyTime now);
+  bool AddIfOther(const Decision& decision, base::SteadyTime now);
 
   /// The oldest first.
   const std::deque<Record>& all() const { return records_; }
@@ -42,6 +46,7 @@ class Records {
   static constexpr base::Duration kOneMoment = std::chrono::seconds(1);
 
  private:
+  size_t most_;
   std::deque<Record> records_;
 };
 

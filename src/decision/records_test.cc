@@ -64,6 +64,16 @@ TEST(RecordsTest, WhatIsOnlyLookedAtIsKeptWhereTheCaseIsAnother) {
   EXPECT_EQ(records.all().size(), 2u);
 }
 
+TEST(RecordsTest, AsManyStayAsAreAskedFor) {
+  Records records(2);
+  EXPECT_FALSE(records.Add(Answer(1), At(0s)));
+  EXPECT_FALSE(records.Add(Answer(2), At(15s)));
+  EXPECT_TRUE(records.Add(Answer(3), At(30s)));
+  EXPECT_FALSE(records.Add(Answer(3), At(45s))) << "the same again takes no place";
+  ASSERT_EQ(records.all().size(), 2u);
+  EXPECT_EQ(*records.all().front().decision.value, 2);
+}
+
 TEST(RecordsTest, TheLastTwentyStayAndOnlyTheNewestHasAllItsInputs) {
   Records records;
   for (int i = 0; i < 30; ++i) {

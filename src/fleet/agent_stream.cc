@@ -8,21 +8,66 @@
 #include "fleet/hello.h"
 
 namespace kgs::fleet {
+namespace {
+
+/// Where an agent takes in nothing it is not told how its stream ends.
+constexpr base::Duration kLongestEnding = std::chrono::seconds(5);
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+}  // namespace
 
 std::shared_ptr<AgentStream> AgentStream::Make(Owner& owner, const base::Clock& clock,
-                                               std::string peer) {
-  auto stream = std::shared_ptr<AgentStream>(new AgentStream(owner, clock, std::move(peer)));
+                                               const grpc::CallbackServerContext& context,
+                                               const ReportLimits& limits) {
+  auto stream = std::shared_ptr<AgentStream>(new AgentStream(owner, clock, context, limits));
   base::MutexLock lock(stream->mutex_);
   stream->self_ = stream;
   return stream;
 }
 
-void AgentStream::Start() {
+void AgentStream::Start(absl::StatusOr<std::optional<AgentIdentity>> identity) {
   {
-    // What has been made so far is handed to gRPC's threads.
-    base::MutexLock lock(read_mutex_);
+    base::MutexLock lock(mutex_);
+    // From here on the end waits for us, so that stream and owner are there.
+    if (ending_) return;
+    ++holds_;
   }
-  StartRead(&read_);
+  if (identity.ok()) {
+    {
+      // With it what has been made so far is handed to gRPC's threads.
+      base::MutexLock lock(read_mutex_);
+      identity_ = *std::move(identity);
+    }
+    StartRead(&read_);
+  } else {
+    owner_.OnRefusal(peer_, identity.status(), std::nullopt);
+    End(ToGrpc(identity.status()));
+  }
+  LetGo();
+}
+
+bool AgentStream::EndIfExpired(base::SteadyTime now) {
+  {
+    base::MutexLock lock(read_mutex_);
+    if (!identity_ || now < identity_->expires) return false;
+  }
+  // No failure: the agent comes back with the token that its kubelet has made of it by then.
+  End(grpc::Status::OK);
+  return true;
+}
+
+void AgentStream::CutIfStuck(base::SteadyTime now) {
+  {
+    base::MutexLock lock(mutex_);
+    if (!ending_ || !writing_ || now - ending_since_ < kLongestEnding) return;
+    ending_ = grpc::Status(grpc::StatusCode::CANCELLED, "the agent takes in nothing");
+    ++holds_;
+  }
+  context_.TryCancel();
+  LetGo();
 }
 
 void AgentStream::Keep(std::shared_ptr<const SharedInterest> interest,
@@ -57,7 +102,7 @@ void AgentStream::ListPods() {
 }
 
 bool AgentStream::Compose() {
-  if (!begun_ || finished_ || ending_ || writing_) return false;
+  if (!begun_ || ending_ || writing_) return false;
   sending_.Clear();
   const uint64_t version = interest_ == nullptr ? 0 : interest_->version;
   const uint64_t own_version = own_interest_ == nullptr ? 0 : own_interest_->version;
@@ -87,14 +132,31 @@ void AgentStream::TellAgent() {
 void AgentStream::End(const grpc::Status& status) {
   {
     base::MutexLock lock(mutex_);
-    if (ending_ || finished_) return;
-    if (writing_) {
+    if (!ending_) {
       ending_ = status;
-      return;
+      ending_since_ = clock_.Now();
     }
-    finished_ = true;
   }
-  Finish(status);
+  FinishIfDue();
+}
+
+void AgentStream::LetGo() {
+  {
+    base::MutexLock lock(mutex_);
+    --holds_;
+  }
+  FinishIfDue();
+}
+
+void AgentStream::FinishIfDue() {
+  std::optional<grpc::Status> status;
+  {
+    base::MutexLock lock(mutex_);
+    if (!ending_ || finished_ || writing_ || holds_ > 0) return;
+    finished_ = true;
+    status = ending_;
+  }
+  Finish(*status);
 }
 
 absl::StatusOr<std::shared_ptr<const model::NodeReport>> AgentStream::ReadReport() {
@@ -106,6 +168,13 @@ absl::StatusOr<std::shared_ptr<const model::NodeReport>> AgentStream::ReadReport
 
 absl::Status AgentStream::TakeHello(const pb::Hello& hello) {
   if (const absl::Status status = CheckHello(hello); !status.ok()) return status;
+  {
+    base::MutexLock lock(read_mutex_);
+    if (identity_ && identity_->node != hello.node()) {
+      return absl::PermissionDeniedError("the token is of node " + identity_->node +
+                                         ", the agent says that it is on " + hello.node());
+    }
+  }
   absl::StatusOr<Session> session = owner_.OnHello(this, hello);
   if (!session.ok()) return session.status();
   {
@@ -125,6 +194,18 @@ absl::Status AgentStream::TakeHello(const pb::Hello& hello) {
   return absl::OkStatus();
 }
 
+absl::Status AgentStream::CheckReport(std::optional<telemetry::Limit>& limit) {
+  if (!rate_.Take(clock_.Now())) {
+    limit = telemetry::Limit::kReportRate;
+    return absl::ResourceExhaustedError("more reports than --max-report-rate a second");
+  }
+  if (read_.ByteSizeLong() > limits_.most_bytes) {
+    limit = telemetry::Limit::kReportBytes;
+    return absl::ResourceExhaustedError("a report of more than --max-report-bytes");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AgentStream::TakeMessage() {
   absl::Status status;
   std::optional<pb::Hello> hello;
@@ -132,10 +213,14 @@ absl::Status AgentStream::TakeMessage() {
   std::string node;
   uint64_t number = 0;
   size_t bytes = 0;
+  std::optional<telemetry::Limit> limit;
   {
     base::MutexLock lock(read_mutex_);
     number = number_;
-    if (read_.has_report()) {
+    status = CheckReport(limit);
+    if (!status.ok()) {
+      // Told below.
+    } else if (read_.has_report()) {
       auto read = ReadReport();
       status = read.status();
       if (read.ok()) report = *std::move(read);
@@ -152,7 +237,12 @@ absl::Status AgentStream::TakeMessage() {
     read_.Clear();
   }
   if (hello) status = TakeHello(*hello);
-  if (absl::IsInvalidArgument(status)) owner_.OnBreach(node, peer_, status);
+  if (hello && absl::IsResourceExhausted(status)) limit = telemetry::Limit::kStreamsPerPeer;
+  if (absl::IsInvalidArgument(status)) {
+    owner_.OnBreach(node, peer_, status);
+  } else if (!status.ok() && !absl::IsCancelled(status)) {
+    owner_.OnRefusal(peer_, status, limit);
+  }
   if (report != nullptr && !owner_.OnReport(number, std::move(report), bytes)) {
     return absl::AbortedError(kTakenOver);
   }
@@ -164,32 +254,28 @@ void AgentStream::OnReadDone(bool ok) {
     End(grpc::Status::OK);
     return;
   }
+  if (EndIfExpired(clock_.Now())) return;
   const absl::Status status = TakeMessage();
   if (status.ok()) {
     StartRead(&read_);
   } else {
-    End(grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())));
+    End(ToGrpc(status));
   }
 }
 
 void AgentStream::OnWriteDone(bool ok) {
-  std::optional<grpc::Status> finish;
+  bool more = false;
   {
     base::MutexLock lock(mutex_);
     writing_ = false;
-    if (!ok) {
-      finish = grpc::Status(grpc::StatusCode::CANCELLED, "the agent went away");
-    } else if (ending_) {
-      finish = ending_;
-    } else if (!Compose()) {
-      return;
-    }
-    finished_ = finish.has_value();
+    more = ok && Compose();
   }
-  if (finish) {
-    Finish(*finish);
-  } else {
+  if (more) {
     StartWrite(&sending_);
+  } else if (ok) {
+    FinishIfDue();
+  } else {
+    End(grpc::Status(grpc::StatusCode::CANCELLED, "the agent went away"));
   }
 }
 

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,9 +17,11 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "fleet.pb.h"
+#include "fleet/agent_identity.h"
 #include "fleet/clock_offset.h"
 #include "fleet/wire.h"
 #include "model/node_report.h"
+#include "telemetry/counters.h"
 
 namespace kgs::fleet {
 
@@ -45,6 +49,33 @@ class AgentClock {
 
 inline constexpr char kTakenOver[] = "a newer stream of this node has taken over";
 
+/// What one agent may send.
+struct ReportLimits {
+  size_t most_bytes = size_t{4} << 20;
+  /// Reports a second, over ten seconds.
+  double most_rate = 20;
+};
+
+/// Lets through so many a second. What was not used in the last ten seconds may come at once: a way
+/// that was blocked gives out what waited in it.
+class RateLimit {
+ public:
+  explicit RateLimit(double most_a_second) : rate_(most_a_second), left_(10 * most_a_second) {}
+  /// False where this one is too many.
+  bool Take(base::SteadyTime now) {
+    if (last_) left_ = std::min(10 * rate_, left_ + rate_ * base::Seconds(now - *last_));
+    last_ = now;
+    if (left_ < 1) return false;
+    left_ -= 1;
+    return true;
+  }
+
+ private:
+  const double rate_;
+  double left_;
+  std::optional<base::SteadyTime> last_;
+};
+
 /// Kept alive by its own pointer until gRPC is done with it. gRPC is never called with a lock held.
 class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::HubMessage> {
  public:
@@ -70,15 +101,25 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
     /// The agent broke the protocol; \p node is empty before a good Hello.
     virtual void OnBreach(const std::string& node, const std::string& peer,
                           const absl::Status& why) = 0;
+    /// The agent is not let in, or sends more than it may (RESOURCE_EXHAUSTED, \p limit).
+    virtual void OnRefusal(const std::string& peer, const absl::Status& why,
+                           std::optional<telemetry::Limit> limit) = 0;
     /// Once; nothing comes after it.
     virtual void OnEnd(AgentStream* stream) = 0;
   };
 
+  /// \p context is the stream's own.
   static std::shared_ptr<AgentStream> Make(Owner& owner, const base::Clock& clock,
-                                           std::string peer);
+                                           const grpc::CallbackServerContext& context,
+                                           const ReportLimits& limits);
 
-  /// Begins to read. Not where End was called first.
-  void Start();
+  /// Begins to read what an agent sends that is \p identity; nothing: any. An error ends the
+  /// stream. Where it has ended before, nothing happens. Once, any thread.
+  void Start(absl::StatusOr<std::optional<AgentIdentity>> identity);
+  /// Ends it where its agent's proof is none any more: true. Any thread.
+  bool EndIfExpired(base::SteadyTime now);
+  /// Cuts it where it should have ended a while ago, and the agent takes in nothing. Any thread.
+  void CutIfStuck(base::SteadyTime now);
   /// Tells the agent; while a write is under way only the latest waits. Nothing before its Hello.
   void SetInterest(std::shared_ptr<const SharedInterest> interest);
   void SetOwnInterest(std::shared_ptr<const SharedInterest> interest);
@@ -92,23 +133,38 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
   void OnDone() override;
 
  private:
-  AgentStream(Owner& owner, const base::Clock& clock, std::string peer)
-      : owner_(owner), clock_(clock), peer_(std::move(peer)) {}
+  AgentStream(Owner& owner, const base::Clock& clock, const grpc::CallbackServerContext& context,
+              const ReportLimits& limits)
+      : owner_(owner),
+        clock_(clock),
+        context_(context),
+        peer_(context.peer()),
+        limits_(limits),
+        rate_(limits.most_rate) {}
 
   /// What has been read; an error ends the stream.
   absl::Status TakeMessage();
+  /// Whether the agent may send so much.
+  absl::Status CheckReport(std::optional<telemetry::Limit>& limit) KGS_REQUIRES(read_mutex_);
   absl::Status TakeHello(const pb::Hello& hello);
   absl::StatusOr<std::shared_ptr<const model::NodeReport>> ReadReport() KGS_REQUIRES(read_mutex_);
   /// Keeps the newest.
   void Keep(std::shared_ptr<const SharedInterest> interest,
             std::shared_ptr<const SharedInterest>& kept) KGS_REQUIRES(mutex_);
   void TellAgent();
+  /// Ends holds_ of ours.
+  void LetGo();
+  /// Tells gRPC of the end, where there is one and nothing is under way. Once.
+  void FinishIfDue();
   /// Makes sending_ of what the agent has not been told. False where there is nothing.
   bool Compose() KGS_REQUIRES(mutex_);
 
   Owner& owner_;
   const base::Clock& clock_;
+  /// There until OnDone.
+  const grpc::CallbackServerContext& context_;
   const std::string peer_;
+  const ReportLimits limits_;
 
   /// gRPC orders the reads; the lock shows that order to ThreadSanitizer.
   base::Mutex read_mutex_;
@@ -117,17 +173,23 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
   std::string node_ KGS_GUARDED_BY(read_mutex_);
   uint64_t number_ KGS_GUARDED_BY(read_mutex_) = 0;
   std::shared_ptr<AgentClock> agent_clock_ KGS_GUARDED_BY(read_mutex_);
+  /// Nothing where agents need no proof.
+  std::optional<AgentIdentity> identity_ KGS_GUARDED_BY(read_mutex_);
+  RateLimit rate_ KGS_GUARDED_BY(read_mutex_);
   /// Owned by gRPC while a read is under way, by OnReadDone otherwise.
   pb::AgentMessage read_;
 
   base::Mutex mutex_;
   /// Set before gRPC knows the stream, cleared by OnDone.
   std::shared_ptr<AgentStream> self_ KGS_GUARDED_BY(mutex_);
+  /// Calls of ours to gRPC from outside of its own: it must not hear of the end before them.
+  int holds_ KGS_GUARDED_BY(mutex_) = 0;
   bool begun_ KGS_GUARDED_BY(mutex_) = false;
   bool writing_ KGS_GUARDED_BY(mutex_) = false;
-  bool finished_ KGS_GUARDED_BY(mutex_) = false;
-  /// The status to end with once the write under way is done.
+  /// The status to end with once nothing is under way.
   std::optional<grpc::Status> ending_ KGS_GUARDED_BY(mutex_);
+  base::SteadyTime ending_since_ KGS_GUARDED_BY(mutex_);
+  bool finished_ KGS_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const SharedInterest> interest_ KGS_GUARDED_BY(mutex_);
   std::shared_ptr<const SharedInterest> own_interest_ KGS_GUARDED_BY(mutex_);
   /// The versions that were sent.

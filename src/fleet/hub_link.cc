@@ -39,7 +39,7 @@ pb::Hello HelloOf(const PublisherOptions& options) {
 }
 
 std::shared_ptr<grpc::Channel> ChannelTo(
-    const std::string& address, const PublisherOptions& options,
+    const std::string& address, const PublisherOptions& options, const std::string& server_name,
     const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -54,6 +54,8 @@ std::shared_ptr<grpc::Channel> ChannelTo(
   // Which is how long one attempt may take.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLongestAttemptMs);
   arguments.SetMaxReceiveMessageSize(kLongestHubMessageBytes);
+  // An address is connected to, and the name stands in the certificate.
+  if (!server_name.empty()) arguments.SetSslTargetNameOverride(server_name);
   const std::string scheme = address.front() == '[' ? "ipv6:" : "ipv4:";
   return grpc::CreateCustomChannel(scheme + address, credentials, arguments);
 }
@@ -68,14 +70,15 @@ std::string ProblemOf(const grpc::Status& status) {
 }  // namespace
 
 HubLink::HubLink(const std::string& address, const PublisherOptions& options,
-                 const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-                 const base::Clock& clock, telemetry::PublisherCounters& counters, Host& host)
+                 const HubAccess& access, const base::Clock& clock,
+                 telemetry::PublisherCounters& counters, Host& host)
     : address_(address),
+      options_(options),
+      access_(access),
       clock_(clock),
       counters_(counters),
       host_(host),
       hello_(HelloOf(options)),
-      stub_(pb::Fleet::NewStub(ChannelTo(address, options, credentials))),
       beat_(options.interval, options.least_interval),
       backoff_(options.first_backoff, options.longest_backoff),
       next_connect_(SteadyTime::min()),
@@ -120,10 +123,29 @@ SteadyTime HubLink::Report(HubStream& stream, SteadyTime now, const Beat::Report
   return beat_.Due(report, interest);
 }
 
+void HubLink::MakeChannel() {
+  auto credentials = access_.credentials();
+  if (stub_ != nullptr && credentials == credentials_) return;
+  stub_ = pb::Fleet::NewStub(ChannelTo(address_, options_, access_.server_name, credentials));
+  credentials_ = std::move(credentials);
+}
+
 void HubLink::Connect() {
+  absl::StatusOr<std::string> token = access_.token ? access_.token() : "";
+  if (!token.ok()) {
+    bool news = false;
+    const std::string problem(token.status().message());
+    {
+      base::MutexLock lock(mutex_);
+      news = NoteEnd(grpc::Status(grpc::StatusCode::UNAUTHENTICATED, problem));
+    }
+    if (news) LogEnd(problem, false);
+    return;
+  }
+  MakeChannel();
   beat_.Restart();
   host_.OnStreamStart();
-  const auto stream = HubStream::Start(*stub_, hello_, shared_from_this());
+  const auto stream = HubStream::Start(*stub_, hello_, *token, shared_from_this());
   base::MutexLock lock(mutex_);
   // It may have ended already.
   if (under_way_) stream_ = stream;
@@ -199,6 +221,11 @@ bool HubLink::NoteEnd(const grpc::Status& status) {
   return problem_ != std::exchange(problem_, problem);
 }
 
+void HubLink::LogEnd(const std::string& problem, bool ok) const {
+  base::Log(ok ? base::LogLevel::kInfo : base::LogLevel::kWarn, "no stream to a hub",
+            {{"hub", address_}, {"error", problem}});
+}
+
 void HubLink::OnEnd(const grpc::Status& status, std::shared_ptr<HubStream> self) {
   bool was_connected = false;
   bool closed = false;
@@ -214,9 +241,7 @@ void HubLink::OnEnd(const grpc::Status& status, std::shared_ptr<HubStream> self)
   if (was_connected) counters_.open_streams.fetch_sub(1, std::memory_order_relaxed);
   if (!closed) {
     if (!status.ok()) counters_.stream_failures.Add();
-    if (news) {
-      base::LogWarn("no stream to a hub", {{"hub", address_}, {"error", std::move(problem)}});
-    }
+    if (news) LogEnd(problem, status.ok());
   }
   host_.OnStreamEnd(std::move(self));
 }

@@ -36,9 +36,9 @@ class HubLink final : public HubStream::Owner, public std::enable_shared_from_th
     virtual void OnStreamEnd(std::shared_ptr<HubStream> stream) = 0;
   };
 
-  HubLink(const std::string& address, const PublisherOptions& options,
-          const std::shared_ptr<grpc::ChannelCredentials>& credentials, const base::Clock& clock,
-          telemetry::PublisherCounters& counters, Host& host);
+  /// \p options and \p access must outlive it.
+  HubLink(const std::string& address, const PublisherOptions& options, const HubAccess& access,
+          const base::Clock& clock, telemetry::PublisherCounters& counters, Host& host);
 
   /// Connects and sends where either is due. \p report may be null. Returns when it is next due;
   /// what comes from the hub before wakes the host.
@@ -60,20 +60,27 @@ class HubLink final : public HubStream::Owner, public std::enable_shared_from_th
 
  private:
   void Connect();
+  /// Makes the channel anew where there is none, or where what to trust has been renewed.
+  void MakeChannel();
   /// Sends what is due on \p stream.
   base::SteadyTime Report(HubStream& stream, base::SteadyTime now, const Beat::Report& report,
                           const std::shared_ptr<const Interest>& interest);
   /// Under the lock: what a stream that ended with \p status leaves behind. True where that is
   /// news.
   bool NoteEnd(const grpc::Status& status) KGS_REQUIRES(mutex_);
+  /// An end with OK is no trouble: the hub shuts down, or the token has been used up.
+  void LogEnd(const std::string& problem, bool ok) const;
 
   const std::string address_;
+  const PublisherOptions& options_;
+  const HubAccess& access_;
   const base::Clock& clock_;
   telemetry::PublisherCounters& counters_;
   Host& host_;
   const pb::Hello hello_;
-  const std::unique_ptr<pb::Fleet::Stub> stub_;
-  /// Of the publisher's thread.
+  // Of the publisher's thread.
+  std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  std::unique_ptr<pb::Fleet::Stub> stub_;
   Beat beat_;
 
   mutable base::Mutex mutex_;

@@ -3,11 +3,15 @@
 
 #include <utility>
 
+#include "fleet/agent_identity.h"
+
 namespace kgs::fleet {
 
 std::shared_ptr<HubStream> HubStream::Start(pb::Fleet::Stub& stub, const pb::Hello& hello,
+                                            const std::string& token,
                                             std::shared_ptr<Owner> owner) {
   auto stream = std::shared_ptr<HubStream>(new HubStream(std::move(owner)));
+  if (!token.empty()) stream->context_.AddMetadata(kTokenHeader, kTokenPrefix + token);
   *stream->sending_.mutable_hello() = hello;
   {
     base::MutexLock lock(stream->mutex_);

@@ -7,6 +7,7 @@
 #include <grpcpp/support/client_callback.h>
 
 #include <memory>
+#include <string>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -32,9 +33,9 @@ class HubStream final : public grpc::ClientBidiReactor<pb::AgentMessage, pb::Hub
     virtual void OnEnd(const grpc::Status& status, std::shared_ptr<HubStream> self) = 0;
   };
 
-  /// Begins a stream with \p hello.
+  /// Begins a stream with \p hello, and with \p token where that is not empty.
   static std::shared_ptr<HubStream> Start(pb::Fleet::Stub& stub, const pb::Hello& hello,
-                                          std::shared_ptr<Owner> owner);
+                                          const std::string& token, std::shared_ptr<Owner> owner);
 
   /// False, and nothing sent, before the hub's first message, while a write is under way, and at
   /// the end. One thread.

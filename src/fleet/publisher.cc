@@ -29,11 +29,10 @@ constexpr Duration kStuckAfter = std::chrono::seconds(10);
 
 class Publisher::Impl final : public HubLink::Host {
  public:
-  Impl(PublisherOptions options, ResolveHub resolve,
-       std::shared_ptr<grpc::ChannelCredentials> credentials, const base::Clock& clock,
+  Impl(PublisherOptions options, ResolveHub resolve, HubAccess access, const base::Clock& clock,
        telemetry::PublisherCounters& counters, PublisherEvents events)
       : options_(std::move(options)),
-        credentials_(std::move(credentials)),
+        access_(std::move(access)),
         clock_(clock),
         counters_(counters),
         events_(std::move(events)),
@@ -143,7 +142,7 @@ class Publisher::Impl final : public HubLink::Host {
       if (const auto known = gone.find(address); known != gone.end()) {
         links.insert(gone.extract(known));
       } else if (!address.empty()) {
-        links.emplace(address, std::make_shared<HubLink>(address, options_, credentials_, clock_,
+        links.emplace(address, std::make_shared<HubLink>(address, options_, access_, clock_,
                                                          counters_, *this));
       }
     }
@@ -199,7 +198,7 @@ class Publisher::Impl final : public HubLink::Host {
   }
 
   const PublisherOptions options_;
-  const std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  const HubAccess access_;
   const base::Clock& clock_;
   telemetry::PublisherCounters& counters_;
   const PublisherEvents events_;
@@ -221,12 +220,11 @@ class Publisher::Impl final : public HubLink::Host {
   base::LoopThread thread_;
 };
 
-Publisher::Publisher(PublisherOptions options, ResolveHub resolve,
-                     std::shared_ptr<grpc::ChannelCredentials> credentials,
+Publisher::Publisher(PublisherOptions options, ResolveHub resolve, HubAccess access,
                      const base::Clock& clock, telemetry::PublisherCounters& counters,
                      PublisherEvents events)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(resolve), std::move(credentials),
-                                   clock, counters, std::move(events))) {}
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(resolve), std::move(access), clock,
+                                   counters, std::move(events))) {}
 
 Publisher::~Publisher() = default;
 

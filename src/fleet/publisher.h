@@ -37,6 +37,18 @@ struct PublisherOptions {
   base::Duration longest_backoff = std::chrono::seconds(5);
 };
 
+/// How an agent gets in at its hubs. The functions are called on the publisher's thread, before
+/// each stream, and must not block.
+struct HubAccess {
+  /// What to trust and to show. Another pointer means another connection from the next stream on.
+  std::function<std::shared_ptr<grpc::ChannelCredentials>()> credentials;
+  /// The name that a hub's certificate must have; empty for the address that is connected to.
+  std::string server_name;
+  /// The proof of which node this is, read anew. Null: none is sent. Only over credentials that
+  /// encrypt.
+  std::function<absl::StatusOr<std::string>()> token = nullptr;
+};
+
 /// "10.0.0.7:6001" of each address, sorted, each once; or why not. May block.
 using ResolveHub =
     std::function<absl::StatusOr<std::vector<std::string>>(const std::string& host_port)>;
@@ -64,9 +76,9 @@ struct PublisherEvents {
 
 class Publisher {
  public:
-  Publisher(PublisherOptions options, ResolveHub resolve,
-            std::shared_ptr<grpc::ChannelCredentials> credentials, const base::Clock& clock,
-            telemetry::PublisherCounters& counters, PublisherEvents events);
+  Publisher(PublisherOptions options, ResolveHub resolve, HubAccess access,
+            const base::Clock& clock, telemetry::PublisherCounters& counters,
+            PublisherEvents events);
   ~Publisher();
 
   void Start();

@@ -10,7 +10,10 @@
 
 #include "base/log.h"
 #include "base/mutex.h"
-#include "fleet/agent_stream.h"
+#include "base/strings.h"
+#include "fleet/breach_log.h"
+#include "fleet/peer.h"
+#include "fleet/unproved_hosts.h"
 
 namespace kgs::fleet {
 namespace {
@@ -18,42 +21,32 @@ namespace {
 using base::SteadyTime;
 
 constexpr base::Duration kSweepInterval = Store::kMemory / 10;
-constexpr base::Duration kBreachLogInterval = std::chrono::minutes(1);
-constexpr size_t kMostLoggedNodes = 1024;
-// An agent whose node has lost its power leaves a connection that nobody ends.
-constexpr int kPingIntervalMs = 20000;
-constexpr int kPingTimeoutMs = 10000;
+/// An agent has one. Those that it takes nothing from end only when they are cut.
+constexpr size_t kMostStreamsOfNode = 4;
+constexpr int kMostStreamsOfConnection = 100;
 constexpr int kShortestPingIntervalOfAgentsMs = 1000;
 
-/// Says of each node no more than once a minute that it breaks the protocol.
-class BreachLog {
- public:
-  void Warn(const std::string& node, const std::string& peer, const absl::Status& why,
-            SteadyTime now) {
-    {
-      base::MutexLock lock(mutex_);
-      const auto found = logged_.find(node);
-      if (found != logged_.end() && now - found->second < kBreachLogInterval) return;
-      if (logged_.size() >= kMostLoggedNodes) logged_.clear();
-      logged_[node] = now;
-    }
-    base::LogWarn("an agent's stream broke the protocol",
-                  {{"node", node}, {"peer", peer}, {"error", std::string(why.message())}});
-  }
+std::string TokenOf(const grpc::CallbackServerContext& context) {
+  constexpr std::string_view kPrefix = kTokenPrefix;
+  const auto found = context.client_metadata().find(kTokenHeader);
+  if (found == context.client_metadata().end()) return "";
+  const std::string_view value(found->second.data(), found->second.size());
+  return value.starts_with(kPrefix) ? std::string(value.substr(kPrefix.size())) : "";
+}
 
- private:
-  base::Mutex mutex_;
-  absl::flat_hash_map<std::string, SteadyTime> logged_ KGS_GUARDED_BY(mutex_);
-};
+telemetry::RefusalReason ReasonOf(const absl::Status& status) {
+  using telemetry::RefusalReason;
+  if (absl::IsUnauthenticated(status)) return RefusalReason::kUnauthenticated;
+  if (absl::IsPermissionDenied(status)) return RefusalReason::kPermissionDenied;
+  return RefusalReason::kUnavailable;
+}
 
 }  // namespace
 
-void SetUpForAgents(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kLongestReportBytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingIntervalMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+void SetUpForAgents(grpc::ServerBuilder& builder, const ReportLimits& limits) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(2 * limits.most_bytes));
+  // An agent has one, and a connection of its own.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostStreamsOfConnection);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kShortestPingIntervalOfAgentsMs);
 }
@@ -61,12 +54,13 @@ void SetUpForAgents(grpc::ServerBuilder& builder) {
 class Receiver::Impl final : public AgentStream::Owner {
  public:
   Impl(ReceiverOptions options, Store& store, const base::Clock& clock,
-       telemetry::ReceiverCounters& counters, std::function<void(const std::string&)> on_report)
+       telemetry::ReceiverCounters& counters, telemetry::LimitCounters& limits, Events events)
       : options_(options),
         store_(store),
         clock_(clock),
         counters_(counters),
-        on_report_(std::move(on_report)) {
+        limits_(limits),
+        events_(std::move(events)) {
     auto none = std::make_shared<SharedInterest>();
     none->version = 1;
     // The lock hands all of it to gRPC's threads.
@@ -75,23 +69,27 @@ class Receiver::Impl final : public AgentStream::Owner {
   }
 
   AgentStream* Connect(const grpc::CallbackServerContext& context) {
-    auto stream = AgentStream::Make(*this, clock_, context.peer());
+    auto stream = AgentStream::Make(*this, clock_, context, options_.reports);
     std::optional<grpc::Status> refusal;
+    UnprovedHosts::Place place;
+    if (events_.authenticate != nullptr) {
+      place = unproved_->Take(HostOfPeer(context.peer()), options_.most_unproved_of_peer);
+    }
     {
       base::MutexLock lock(mutex_);
-      if (ending_) {
-        refusal = grpc::Status::OK;
-      } else if (streams_.size() >= options_.most_streams) {
-        refusal = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many open streams");
-      } else {
-        streams_[stream.get()] = {stream, "", 0};
-      }
+      refusal = Admit(stream, place);
     }
     counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
     if (refusal) {
       stream->End(*refusal);
+    } else if (events_.authenticate == nullptr) {
+      stream->Start(std::nullopt);
     } else {
-      stream->Start();
+      // It may be answered after we are gone, and then finds that the stream has ended.
+      events_.authenticate(TokenOf(context),
+                           [stream, place](absl::StatusOr<AgentIdentity> identity) {
+                             stream->Start(std::move(identity));
+                           });
     }
     return stream.get();
   }
@@ -155,6 +153,19 @@ class Receiver::Impl final : public AgentStream::Owner {
     return true;
   }
 
+  void EndExpired() {
+    std::vector<std::shared_ptr<AgentStream>> streams;
+    {
+      base::MutexLock lock(mutex_);
+      streams = AllStreams();
+    }
+    const SteadyTime now = clock_.Now();
+    for (const auto& stream : streams) {
+      stream->EndIfExpired(now);
+      stream->CutIfStuck(now);
+    }
+  }
+
   void EndAll() {
     std::vector<std::shared_ptr<AgentStream>> streams;
     {
@@ -176,11 +187,16 @@ class Receiver::Impl final : public AgentStream::Owner {
       const SteadyTime now = clock_.Now();
       Sweep(now);
       Node& node = nodes_[hello.node()];
+      if (node.open >= kMostStreamsOfNode) {
+        return absl::ResourceExhaustedError("older streams of this node have yet to end");
+      }
+      ++node.open;
       if (node.clock == nullptr || node.boot_id != hello.boot_id()) {
         node.boot_id = hello.boot_id();
         node.clock = std::make_shared<AgentClock>();
       }
       older = std::exchange(node.stream, found->second.stream);
+      found->second.unproved.reset();
       found->second.node = hello.node();
       found->second.number = store_.Connect(hello.node(), hello.version());
       const auto own = own_interests_.find(hello.node());
@@ -196,14 +212,24 @@ class Receiver::Impl final : public AgentStream::Owner {
     if (!store_.Put(report->node, number, report)) return false;
     counters_.reports.Add();
     counters_.report_bytes.Add(bytes);
-    on_report_(report->node);
+    events_.on_report(report->node);
     return true;
   }
 
   void OnBreach(const std::string& node, const std::string& peer,
                 const absl::Status& why) override {
     counters_.refused_reports.Add();
-    breaches_.Warn(node, peer, why, clock_.Now());
+    breaches_.Warn("an agent's stream broke the protocol", node, peer, why, clock_.Now());
+  }
+
+  void OnRefusal(const std::string& peer, const absl::Status& why,
+                 std::optional<telemetry::Limit> limit) override {
+    if (limit) {
+      limits_.Add(*limit);
+    } else {
+      counters_.refusals[static_cast<size_t>(ReasonOf(why))].Add();
+    }
+    breaches_.Warn("an agent was refused", "", peer, why, clock_.Now());
   }
 
   void OnEnd(AgentStream* stream) override {
@@ -218,6 +244,8 @@ class Receiver::Impl final : public AgentStream::Owner {
     std::string node;
     /// The Store's; 0 before its Hello.
     uint64_t number = 0;
+    /// Where agents must prove who they are: until its Hello.
+    UnprovedHosts::Place unproved;
   };
 
   /// What outlives a stream.
@@ -227,8 +255,31 @@ class Receiver::Impl final : public AgentStream::Owner {
     std::optional<SteadyTime> asked_to_list;
     /// The latest; null when it has ended.
     std::shared_ptr<AgentStream> stream;
+    /// That one, and older ones that have yet to end.
+    size_t open = 0;
     SteadyTime ended;
   };
+
+  /// Takes in a stream, or says what it ends with. \p place: where agents must prove who they are,
+  /// null where their host has none left.
+  std::optional<grpc::Status> Admit(const std::shared_ptr<AgentStream>& stream,
+                                    const UnprovedHosts::Place& place) KGS_REQUIRES(mutex_) {
+    if (ending_) return grpc::Status::OK;
+    if (streams_.size() >= options_.most_streams) {
+      limits_.Add(telemetry::Limit::kAgents);
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          "more agents than --max-agents have a stream open");
+    }
+    if (events_.authenticate != nullptr && place == nullptr) {
+      limits_.Add(telemetry::Limit::kStreamsPerPeer);
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          "too many streams of this address have yet to prove who they are");
+    }
+    Open& open = streams_[stream.get()];
+    open.stream = stream;
+    open.unproved = place;
+    return std::nullopt;
+  }
 
   /// Keeps what the agent of \p node is to be told, and adds to \p told its stream where it has
   /// one. Returns how many queries it cannot be told of.
@@ -261,6 +312,7 @@ class Receiver::Impl final : public AgentStream::Owner {
     if (found == streams_.end()) return;
     of_stream = std::move(found->second.stream);
     const auto node = nodes_.find(found->second.node);
+    if (node != nodes_.end()) --node->second.open;
     if (node != nodes_.end() && node->second.stream == of_stream) {
       of_node = std::move(node->second.stream);
       node->second.ended = clock_.Now();
@@ -283,7 +335,7 @@ class Receiver::Impl final : public AgentStream::Owner {
     swept_ = now;
     absl::erase_if(nodes_, [&](const auto& named) {
       const Node& node = named.second;
-      return node.stream == nullptr && (full || now - node.ended > Store::kMemory);
+      return node.open == 0 && (full || now - node.ended > Store::kMemory);
     });
   }
 
@@ -291,8 +343,10 @@ class Receiver::Impl final : public AgentStream::Owner {
   Store& store_;
   const base::Clock& clock_;
   telemetry::ReceiverCounters& counters_;
-  const std::function<void(const std::string&)> on_report_;
+  telemetry::LimitCounters& limits_;
+  const Events events_;
   BreachLog breaches_;
+  const std::shared_ptr<UnprovedHosts> unproved_ = std::make_shared<UnprovedHosts>();
   base::Mutex mutex_;
   absl::flat_hash_map<const AgentStream*, Open> streams_ KGS_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Node> nodes_ KGS_GUARDED_BY(mutex_);
@@ -309,9 +363,9 @@ class Receiver::Impl final : public AgentStream::Owner {
 };
 
 Receiver::Receiver(ReceiverOptions options, Store& store, const base::Clock& clock,
-                   telemetry::ReceiverCounters& counters,
-                   std::function<void(const std::string& node)> on_report)
-    : impl_(std::make_unique<Impl>(options, store, clock, counters, std::move(on_report))) {}
+                   telemetry::ReceiverCounters& counters, telemetry::LimitCounters& limits,
+                   Events events)
+    : impl_(std::make_unique<Impl>(options, store, clock, counters, limits, std::move(events))) {}
 
 Receiver::~Receiver() = default;
 
@@ -327,6 +381,8 @@ void Receiver::SetScrapes(std::map<std::string, EngineScrapes> scrapes) {
 }
 
 bool Receiver::ListPods(const std::string& node) { return impl_->ListPods(node); }
+
+void Receiver::EndExpired() { impl_->EndExpired(); }
 
 void Receiver::EndAll() { impl_->EndAll(); }
 

@@ -337,7 +337,8 @@ TEST_F(ReceiverTest, ATooLongReportEndsItsStreamOnly) {
   const auto bad = Greeted("node-b");
   auto report = PlainReport("node-b", {80}, kTaken);
   pb::AgentMessage message = Message([](pb::Report& long_report) {
-    long_report.mutable_layout()->set_listing_problem(std::string(kLongestReportBytes, 'x'));
+    long_report.mutable_layout()->set_listing_problem(
+        std::string(2 * ReportLimits{}.most_bytes, 'x'));
   });
   bad->Write(message);
   EXPECT_EQ(bad->AwaitEnd().error_code(), StatusCode::RESOURCE_EXHAUSTED);

@@ -61,8 +61,12 @@ struct Agent {
   base::Latest<EngineScrapes> scrapes;
   Publisher publisher;
 
-  Agent(const PublisherOptions& options, ResolveHub resolve, const base::Clock& clock)
-      : publisher(options, std::move(resolve), grpc::InsecureChannelCredentials(), clock, counters,
+  Agent(const PublisherOptions& options, ResolveHub resolve, const base::Clock& clock,
+        std::function<absl::StatusOr<std::string>()> token = nullptr)
+      : publisher(options, std::move(resolve),
+                  {[credentials = grpc::InsecureChannelCredentials()] { return credentials; }, "",
+                   std::move(token)},
+                  clock, counters,
                   {[this] { ++list_requests; },
                    [this](EngineScrapes all) {
                      scrapes.Set(std::make_shared<const EngineScrapes>(std::move(all)));

@@ -35,17 +35,14 @@ inline bool Await(const std::function<bool()>& condition) {
 /// A hub's side, listening on loopback.
 class TestHub {
  public:
-  explicit TestHub(const base::Clock& clock, ReceiverOptions options = {}, int port = 0)
+  explicit TestHub(const base::Clock& clock, ReceiverOptions options = {}, int port = 0,
+                   Authenticate authenticate = nullptr)
       : store_(clock),
-        receiver_(options, store_, clock, counters_, [this](const std::string& node) {
-          {
-            base::MutexLock lock(mutex_);
-            seen_.push_back(Utilization(node).value_or(-1));
-          }
-          reports_.fetch_add(1);
-        }) {
+        receiver_(options, store_, clock, counters_, limits_,
+                  {[this](const std::string& node) { OnReport(node); }, std::move(authenticate)}) {
     grpc::ServerBuilder builder;
-    SetUpForAgents(builder);
+    SetUpForAgents(builder, options.reports);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(),
                              &port_);
     builder.RegisterService(&receiver_);
@@ -62,6 +59,7 @@ class TestHub {
   Receiver& receiver() { return receiver_; }
   Store& store() { return store_; }
   telemetry::ReceiverCounters& counters() { return counters_; }
+  telemetry::LimitCounters& limits() { return limits_; }
   /// Calls of on_report.
   int reports() const { return reports_; }
   /// The utilization of the first GPU in each report so far, in their order; -1 where it has none.
@@ -79,7 +77,16 @@ class TestHub {
   }
 
  private:
+  void OnReport(const std::string& node) {
+    {
+      base::MutexLock lock(mutex_);
+      seen_.push_back(Utilization(node).value_or(-1));
+    }
+    reports_.fetch_add(1);
+  }
+
   telemetry::ReceiverCounters counters_;
+  telemetry::LimitCounters limits_;
   std::atomic<int> reports_{0};
   mutable base::Mutex mutex_;
   std::vector<double> seen_ KGS_GUARDED_BY(mutex_);
@@ -93,7 +100,7 @@ class TestHub {
 class RawAgent {
  public:
   /// Over a connection of its own.
-  explicit RawAgent(const TestHub& hub) {
+  explicit RawAgent(const TestHub& hub, const std::string& token = "") {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -102,6 +109,7 @@ class RawAgent {
     stub_ = pb::Fleet::NewStub(
         grpc::CreateCustomChannel(hub.address(), grpc::InsecureChannelCredentials(), arguments));
     context_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
+    if (!token.empty()) context_.AddMetadata(kTokenHeader, kTokenPrefix + token);
     stream_ = stub_->Connect(&context_);
   }
   ~RawAgent() {

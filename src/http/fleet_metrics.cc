@@ -83,6 +83,19 @@ void AddReceiver(const ReceiverMetrics& receiver, PageBuilder& page) {
   page.Family("pod_list_requests_total", Type::Counter,
               "Agents asked to list their pods again, since a pod was not known.");
   page.Counter({}, receiver.counters->list_requests);
+  page.Family("agent_refusals_total", Type::Counter,
+              "Streams of agents that were not let in, by what their token is worth.");
+  for (size_t i = 0; i < telemetry::kRefusalReasonNames.size(); ++i) {
+    page.Counter({{"reason", std::string(telemetry::kRefusalReasonNames[i])}},
+                 receiver.counters->refusals[i]);
+  }
+  if (receiver.reviews == nullptr) return;
+  page.Family("token_reviews_total", Type::Counter,
+              "Tokens of agents that the API server was asked about.");
+  page.Counter({}, receiver.reviews->reviews);
+  page.Family("token_review_failures_total", Type::Counter,
+              "Tokens of agents about which nobody could say anything.");
+  page.Counter({}, receiver.reviews->failures);
 }
 
 void AddKubernetes(const KubernetesMetrics& kubernetes, base::SteadyTime now, PageBuilder& page) {

@@ -129,6 +129,23 @@ void AddScaler(const telemetry::ScalerCounters& scaler, PageBuilder& page) {
   by_method(scaler.errors);
   page.Family("open_streams", MetricType::Gauge, "Streams that KEDA holds open.");
   page.Gauge({}, static_cast<double>(scaler.open_streams.load()));
+  page.Family("limit_exceeded_total", MetricType::Counter,
+              "What was beyond a limit: refused, or, of the decision history, forgotten.");
+  for (size_t i = 0; i < telemetry::kLimitNames.size(); ++i) {
+    page.Counter({{"limit", std::string(telemetry::kLimitNames[i])}}, scaler.limits.exceeded[i]);
+  }
+}
+
+void AddTls(const std::vector<TlsMetrics>& tls, PageBuilder& page) {
+  if (tls.empty()) return;
+  page.Family("tls_certificate_expiry_timestamp_seconds", MetricType::Gauge,
+              "When the certificate of a port ends, in seconds since 1970.");
+  for (const TlsMetrics& one : tls) {
+    if (one.expires) page.Gauge({{"of", one.of}}, static_cast<double>(*one.expires));
+  }
+  page.Family("tls_reload_failures_total", MetricType::Counter,
+              "Readings of certificate files that could not be used; what was there before is.");
+  for (const TlsMetrics& one : tls) page.Counter({{"of", one.of}}, *one.reload_failures);
 }
 
 }  // namespace
@@ -158,6 +175,7 @@ Page MetricsPage(const MetricsInput& input) {
   }
   if (input.endpoints) AddEndpoints(*input.endpoints, page);
   if (input.scaler != nullptr) AddScaler(*input.scaler, page);
+  AddTls(input.tls, page);
   return page.Build();
 }
 

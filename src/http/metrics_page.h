@@ -104,6 +104,17 @@ struct ReceiverMetrics {
   /// Of the nodes with an open stream: seconds since each was last heard of.
   std::vector<double> report_ages;
   const telemetry::ReceiverCounters* counters = nullptr;
+  /// Null where agents need no proof.
+  const telemetry::TokenReviewCounters* reviews = nullptr;
+};
+
+/// Of certificates that are renewed while the process runs.
+struct TlsMetrics {
+  /// "keda" or "agents": of that port; "hubs": what an agent trusts.
+  std::string of;
+  /// Seconds since 1970; nothing where there is no certificate of our own.
+  std::optional<int64_t> expires;
+  const telemetry::Counter* reload_failures = nullptr;
 };
 
 /// A part is there where the role has it.
@@ -115,6 +126,7 @@ struct MetricsInput {
   std::optional<KubernetesMetrics> kubernetes = std::nullopt;
   std::optional<EndpointMetrics> endpoints = std::nullopt;
   const telemetry::ScalerCounters* scaler = nullptr;
+  std::vector<TlsMetrics> tls = {};
 };
 
 /// Text format 0.0.4. Names, labels and meanings: docs/metrics.md.

@@ -263,13 +263,16 @@ class FleetMetricsTest : public MetricsPageTest {
                              PodMetrics{state_, &pod_counters_},
                              ScrapeMetrics{12, &scrape_counters_}};
     input.publisher = PublisherMetrics{2, 1, &publisher_counters_};
-    input.receiver = ReceiverMetrics{3, report_ages_, &receiver_counters_};
+    input.receiver = ReceiverMetrics{3, report_ages_, &receiver_counters_, &review_counters_};
     input.kubernetes = kubernetes_;
     input.endpoints = EndpointMetrics{7, &endpoint_counters_};
     input.scaler = &scaler_;
+    input.tls = {{"agents", 1'800'000'000, &tls_failures_}, {"hubs", std::nullopt, &tls_failures_}};
     return MetricsPage(input).body;
   }
 
+  telemetry::Counter tls_failures_;
+  telemetry::TokenReviewCounters review_counters_;
   std::shared_ptr<kube::PodResourcesState> state_ = std::make_shared<kube::PodResourcesState>();
   telemetry::PodResourcesCounters pod_counters_;
   telemetry::ScrapeCounters scrape_counters_;
@@ -310,6 +313,24 @@ TEST_F(FleetMetricsTest, ShowsTheFleet) {
   }
   EXPECT_THAT(body, Not(HasSubstr("watch_age_seconds{watch=\"scaledobjects\"}")))
       << "of what never was no age is known";
+}
+
+TEST_F(FleetMetricsTest, ShowsWhoIsRefusedAndWhenCertificatesEnd) {
+  receiver_counters_.refusals[static_cast<size_t>(telemetry::RefusalReason::kUnauthenticated)]
+      .Add();
+  review_counters_.reviews.Add(3);
+  scaler_.limits.Add(telemetry::Limit::kAgents);
+  tls_failures_.Add(2);
+  const std::string body = Body();
+  for (const char* line :
+       {"agent_refusals_total{reason=\"unauthenticated\"} 1\n",
+        "agent_refusals_total{reason=\"permission_denied\"} 0\n", "token_reviews_total 3\n",
+        "token_review_failures_total 0\n", "limit_exceeded_total{limit=\"agents\"} 1\n",
+        "tls_certificate_expiry_timestamp_seconds{of=\"agents\"} 1800000000\n",
+        "tls_reload_failures_total{of=\"hubs\"} 2\n"}) {
+    EXPECT_THAT(body, HasSubstr(std::string("\nkeda_gpu_scaler_") + line));
+  }
+  EXPECT_THAT(body, Not(HasSubstr("expiry_timestamp_seconds{of=\"hubs\"}")));
 }
 
 TEST_F(FleetMetricsTest, TroubleIsSeen) {

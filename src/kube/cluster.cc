@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "base/latest.h"
+#include "base/log.h"
 #include "kube/namespace_sync.h"
+#include "kube/object_limit.h"
 #include "kube/object_watch.h"
 #include "kube/refresh_pace.h"
 #include "kube/server_contact.h"
@@ -100,10 +102,13 @@ class PollSummary {
 /// what changed; Settle, on a timer of its own, then starts and ends watches.
 class Cluster::Impl {
  public:
-  Impl(ClusterOptions options, Transport& transport, Store& store, std::function<void()> on_objects)
+  Impl(ClusterOptions options, Transport& transport, Store& store, telemetry::LimitCounters& limits,
+       std::function<void()> on_objects)
       : options_(std::move(options)),
         transport_(transport),
         store_(store),
+        limits_(limits),
+        limit_(options_.most_objects),
         on_objects_(std::move(on_objects)) {
     published_.Set(std::make_shared<const Published>());
   }
@@ -112,9 +117,11 @@ class Cluster::Impl {
   void Refresh(std::function<void()> done);
   std::shared_ptr<const Published> Get() const { return published_.Get(); }
   absl::StatusOr<std::optional<std::string>> NamespaceOfAddress(const std::string& address) const;
+  const ObjectLimit& limit() const { return limit_; }
 
  private:
   void StartWatch(model::ObjectKind kind, const std::string& object_namespace);
+  bool MayTrack(const model::ObjectKey& key);
   void PutObject(model::ScaledObject object);
   void RemoveObject(const model::ObjectKey& key);
   void EndRefresh();
@@ -130,6 +137,8 @@ class Cluster::Impl {
   const ClusterOptions options_;
   Transport& transport_;
   Store& store_;
+  telemetry::LimitCounters& limits_;
+  ObjectLimit limit_;
   const std::function<void()> on_objects_;
   base::Latest<Published> published_;
 
@@ -183,9 +192,21 @@ void Cluster::Impl::StartWatch(model::ObjectKind kind, const std::string& object
       std::make_unique<ObjectWatch>(*context_, kind, object_namespace, std::move(events)));
 }
 
+bool Cluster::Impl::MayTrack(const model::ObjectKey& key) {
+  bool is_news = false;
+  const bool taken = limit_.Take(key, &is_news);
+  if (is_news) {
+    limits_.Add(telemetry::Limit::kObjects);
+    base::LogWarn("an object is not tracked, since there are too many (--max-objects)",
+                  {{"object", key.Text()}, {"limit", std::to_string(limit_.most())}});
+  }
+  return taken;
+}
+
 void Cluster::Impl::PutObject(model::ScaledObject object) {
   const auto before = store_.FindObject(object.key);
   if (before != nullptr && *before == object) return;
+  if (before == nullptr && !MayTrack(object.key)) return;
   ++changes_;
   news_ = true;
   // First: it says of the namespace that nothing is known yet.
@@ -198,6 +219,7 @@ void Cluster::Impl::PutObject(model::ScaledObject object) {
 }
 
 void Cluster::Impl::RemoveObject(const model::ObjectKey& key) {
+  limit_.Drop(key, store_.FindObject(key) != nullptr);
   ++changes_;
   news_ = true;
   store_.RemoveObject(key);
@@ -282,6 +304,8 @@ absl::StatusOr<std::optional<std::string>> Cluster::Impl::NamespaceOfAddress(
 
 void Cluster::Impl::Tick() {
   tick_timer_ = transport_.After(kTick, [this] { Tick(); });
+  // A list has them all.
+  if (limit_.HasRoomForRefused()) Refresh([] {});
   contact_->Tick();
   Settle();
 }
@@ -333,8 +357,9 @@ void Cluster::Impl::Publish() {
 }
 
 Cluster::Cluster(ClusterOptions options, Transport& transport, Store& store,
-                 std::function<void()> on_objects)
-    : impl_(std::make_unique<Impl>(std::move(options), transport, store, std::move(on_objects))),
+                 telemetry::LimitCounters& limits, std::function<void()> on_objects)
+    : impl_(std::make_unique<Impl>(std::move(options), transport, store, limits,
+                                   std::move(on_objects))),
       transport_(transport) {}
 Cluster::~Cluster() = default;
 
@@ -346,6 +371,12 @@ void Cluster::RefreshObjects(std::function<void()> done) {
   transport_.Post([this, done = std::move(done)]() mutable { impl_->Refresh(std::move(done)); });
 }
 
+absl::Status Cluster::CheckTracked(const model::ObjectKey& key) const {
+  if (!impl_->limit().IsRefused(key)) return absl::OkStatus();
+  return absl::ResourceExhaustedError(key.Text() + ": not tracked, since there are more than " +
+                                      std::to_string(impl_->limit().most()) +
+                                      " objects (--max-objects)");
+}
 bool Cluster::Synced() const { return impl_->Get()->synced; }
 std::string Cluster::Problem() const { return impl_->Get()->Problem(); }
 std::string Cluster::ProblemOf(model::ObjectKind kind, const std::string& object_namespace) const {

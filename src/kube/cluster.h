@@ -22,6 +22,7 @@
 #include "kube/client/reflector.h"
 #include "kube/client/transport.h"
 #include "kube/store.h"
+#include "telemetry/counters.h"
 
 namespace kgs::kube {
 
@@ -33,6 +34,8 @@ struct ClusterOptions {
   std::vector<std::string> namespaces;
   /// Without word from the API server for so long, nothing is answered from the copy.
   base::Duration longest_silence = std::chrono::seconds(30);
+  /// Objects that name us and are tracked; others are as if they were not there (CheckTracked).
+  size_t most_objects = 20000;
 };
 
 /// Whether \p scaler_address ("keda-gpu-scaler.keda.svc:6000", "dns:///host:port", "[::1]:6000")
@@ -44,7 +47,7 @@ class Cluster {
   /// \p on_objects is called on the loop after the set of objects, their triggers or their
   /// problems may have changed. \p transport must be stopped before this is destroyed.
   Cluster(ClusterOptions options, Transport& transport, Store& store,
-          std::function<void()> on_objects);
+          telemetry::LimitCounters& limits, std::function<void()> on_objects);
   ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
@@ -57,6 +60,8 @@ class Cluster {
   /// due. Any thread.
   void RefreshObjects(std::function<void()> done);
 
+  /// RESOURCE_EXHAUSTED where Kubernetes has this object and it is one too many. Any thread.
+  absl::Status CheckTracked(const model::ObjectKey& key) const;
   /// Any thread. Whether every object has been listed once, and all that the objects need has been
   /// listed or refused. Once true it stays so.
   bool Synced() const;

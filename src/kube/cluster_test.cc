@@ -266,6 +266,39 @@ TEST_F(ClusterTest, ListsAgainOnRequestAndTellsWhenDone) {
   EXPECT_FALSE(Listing(kObjects));
 }
 
+TEST_F(ClusterTest, TheFirstObjectsAreTrackedAndOthersOnceThereIsRoom) {
+  ClusterOptions options;
+  options.most_objects = 2;
+  Start(options);
+  AnswerList(kObjects, {ObjectJson("a"), ObjectJson("b"), ObjectJson("c")});
+  AnswerList(kJobs, {});
+  Settle();
+  const auto refused = [&](const std::string& name) {
+    return absl::IsResourceExhausted(
+        cluster_->CheckTracked({model::ObjectKind::kScaledObject, "team", name}));
+  };
+  EXPECT_TRUE(Find("a") && Find("b"));
+  EXPECT_FALSE(Find("c"));
+  EXPECT_TRUE(refused("c"));
+  EXPECT_FALSE(refused("a"));
+  EXPECT_FALSE(refused("unheard-of"));
+  EXPECT_EQ(limits_.value(telemetry::Limit::kObjects), 1u);
+  Event(kObjects, "MODIFIED", ObjectJson("c"));
+  EXPECT_EQ(limits_.value(telemetry::Limit::kObjects), 1u) << "it is the same one";
+
+  AdvanceInContact(2);
+  EXPECT_FALSE(Listing(kObjects)) << "there is no room";
+  Event(kObjects, "DELETED", ObjectJson("a"));
+  AdvanceInContact(1);
+  ASSERT_TRUE(Listing(kObjects));
+  AnswerList(kObjects, {ObjectJson("b"), ObjectJson("c")});
+  EXPECT_TRUE(Find("c"));
+  EXPECT_FALSE(refused("c"));
+  AnswerList(kJobs, {});
+  AdvanceInContact(2);
+  EXPECT_FALSE(Listing(kObjects));
+}
+
 TEST_F(ClusterTest, ListsEverLessOftenOnRequestWhileThatIsUseless) {
   StartWithWeb();
   const auto listed_after = [&](base::Duration wait) {

@@ -64,7 +64,7 @@ inline json ServiceJson(const std::string& service_namespace, const std::string&
 class ClusterTest : public ::testing::Test {
  protected:
   void Start(ClusterOptions options = {}) {
-    cluster_ = std::make_unique<Cluster>(std::move(options), transport_, store_,
+    cluster_ = std::make_unique<Cluster>(std::move(options), transport_, store_, limits_,
                                          [this] { ++objects_calls_; });
     cluster_->Start();
     transport_.RunPosted();
@@ -152,6 +152,7 @@ class ClusterTest : public ::testing::Test {
 
   kgs::testing::FakeClock clock_;
   kgs::testing::FakeTransport transport_{clock_};
+  telemetry::LimitCounters limits_;
   Store store_{clock_, [](const PodPtr&) {}};
   int objects_calls_ = 0;
   std::unique_ptr<Cluster> cluster_;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr base::Duration kRefusedFor = std::chrono::seconds(10);
 constexpr size_t kMostRefused = 4096;
-constexpr base::Duration kLongestInQueue = std::chrono::seconds(10);
+// An agent waits for 10 s, and is to hear the reason.
+constexpr base::Duration kLongestInQueue = std::chrono::seconds(5);
 // Kubernetes itself gives them for hours.
 constexpr int64_t kLongestSeconds = int64_t{366} * 24 * 3600;
 

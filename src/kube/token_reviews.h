@@ -65,7 +65,7 @@ class TokenReviews {
   /// same from try to try and never show a token:
   /// UNAUTHENTICATED: no token, expired, or of another audience;
   /// PERMISSION_DENIED: of another account, or not bound to a pod that is on a node;
-  /// UNAVAILABLE: the API server does not say, within 5 s a request or 10 s in the queue;
+  /// UNAVAILABLE: the API server does not say, within 5 s a request or 5 s in the queue;
   /// RESOURCE_EXHAUSTED: too many wait.
   void Review(const std::string& token, OnDone on_done);
 

@@ -323,7 +323,7 @@ TEST_F(TokenReviewsTest, WhatHasWaitedTooLongIsNotAskedAboutAnyMore) {
   options.most_under_way = 1;
   Make(options);
   for (const char* id : {"a", "b", "c"}) Review(TokenOf(id));
-  transport_.Advance(10s);
+  transport_.Advance(5s);
   Review(TokenOf("d"));
   transport_.Advance(1ns);
   Accept("node-a");

@@ -32,17 +32,46 @@ ActivationStreams::ActivationStreams(const Answers& answers, StreamOptions optio
       counters_(counters),
       thread_("streams", std::chrono::seconds(10), [this] { return Turn(); }) {}
 
-std::optional<grpc::Status> ActivationStreams::Refusal(bool known) const {
+std::optional<grpc::Status> ActivationStreams::Admit(const AskedTrigger& trigger) {
   // KEDA comes back 2 s after an OK, and only after a growing wait from anything else.
   if (ending_) return grpc::Status::OK;
+  const auto exhausted = [&](telemetry::Limit limit, const char* message) {
+    counters_.limits.Add(limit);
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, message);
+  };
   if (activities_.size() + specs_.size() >= options_.most_streams) {
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many open streams");
+    return exhausted(telemetry::Limit::kStreams, "too many open streams (--max-streams)");
   }
-  if (!known && unknown_ >= options_.most_unknown) {
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                        "too many open streams of triggers that Kubernetes does not know");
+  if (!trigger.known && unknown_ >= options_.most_unknown) {
+    return exhausted(telemetry::Limit::kStreams,
+                     "too many open streams of triggers that Kubernetes does not know");
   }
+  size_t& of_peer = of_peer_[trigger.peer];
+  if (of_peer >= options_.most_of_peer) {
+    return exhausted(telemetry::Limit::kStreamsPerPeer,
+                     "too many open streams of this address (--max-streams-per-peer)");
+  }
+  ++of_peer;
+  unknown_ += trigger.known ? 0 : 1;
   return std::nullopt;
+}
+
+void ActivationStreams::LetGo(const AskedTrigger& trigger, std::atomic<bool>& known) {
+  SetKnown(known);
+  const auto of_peer = of_peer_.find(trigger.peer);
+  if (of_peer != of_peer_.end() && --of_peer->second == 0) of_peer_.erase(of_peer);
+}
+
+template <typename Stream>
+void ActivationStreams::Begin(Stream& stream, telemetry::Method method,
+                              const std::optional<grpc::Status>& refusal) {
+  if (refusal) {
+    CountRefusal(method, *refusal);
+    stream.End(*refusal);
+  } else {
+    opened_ = true;
+    thread_.Wake();
+  }
 }
 
 void ActivationStreams::SetKnown(std::atomic<bool>& known) {
@@ -58,22 +87,15 @@ ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(AskedTrigger 
   std::optional<grpc::Status> refusal;
   {
     base::MutexLock lock(mutex_);
-    refusal = Refusal(trigger.known);
+    refusal = Admit(trigger);
     if (!refusal) {
-      unknown_ += trigger.known ? 0 : 1;
       activities_[stream.get()] =
           std::make_shared<Activity>(stream, std::move(trigger), clock_.Now());
       open_activities_.store(activities_.size(), std::memory_order_relaxed);
     }
     counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   }
-  if (refusal) {
-    CountRefusal(telemetry::Method::kStreamIsActive, *refusal);
-    stream->End(*refusal);
-  } else {
-    opened_ = true;
-    thread_.Wake();
-  }
+  Begin(*stream, telemetry::Method::kStreamIsActive, refusal);
   return stream.get();
 }
 
@@ -83,21 +105,14 @@ ActivationStreams::SpecStream* ActivationStreams::OpenSpecs(
   std::optional<grpc::Status> refusal;
   {
     base::MutexLock lock(mutex_);
-    refusal = Refusal(trigger.known);
+    refusal = Admit(trigger);
     if (!refusal) {
-      unknown_ += trigger.known ? 0 : 1;
       specs_[stream.get()] =
           std::make_shared<Specs>(stream, std::move(trigger), std::move(specs), clock_.Now());
     }
     counters_.open_streams.fetch_add(1, std::memory_order_relaxed);
   }
-  if (refusal) {
-    CountRefusal(telemetry::Method::kStreamMetricSpec, *refusal);
-    stream->End(*refusal);
-  } else {
-    opened_ = true;
-    thread_.Wake();
-  }
+  Begin(*stream, telemetry::Method::kStreamMetricSpec, refusal);
   return stream.get();
 }
 
@@ -109,13 +124,13 @@ void ActivationStreams::Remove(const void* stream) {
   base::MutexLock lock(mutex_);
   if (const auto found = activities_.find(stream); found != activities_.end()) {
     activity = std::move(found->second);
-    SetKnown(activity->known);
+    LetGo(activity->trigger, activity->known);
     activities_.erase(found);
     open_activities_.store(activities_.size(), std::memory_order_relaxed);
   }
   if (const auto found = specs_.find(stream); found != specs_.end()) {
     specs = std::move(found->second);
-    SetKnown(specs->known);
+    LetGo(specs->trigger, specs->known);
     specs_.erase(found);
   }
 }

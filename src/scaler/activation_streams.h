@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,9 @@ namespace kgs::scaler {
 
 struct StreamOptions {
   /// Streams of either kind; one more is RESOURCE_EXHAUSTED.
-  size_t most_streams = 10000;
+  size_t most_streams = 20000;
+  /// Of them from one address. KEDA is one, with two streams of each of its push triggers.
+  size_t most_of_peer = 10000;
   /// Of them those whose trigger Kubernetes does not know (yet): strangers take no others.
   size_t most_unknown = 256;
   /// Between two looks at all streams, whatever is new.
@@ -41,6 +44,8 @@ struct AskedTrigger {
   std::shared_ptr<const Specs> specs;
   /// Kubernetes has told of it.
   bool known = true;
+  /// The address that asks.
+  std::string peer = "";
 
   /// About the first, which stands for all where it matters whether the trigger is known.
   Question AsQuestion() const { return {object, specs->front()}; }
@@ -111,8 +116,13 @@ class ActivationStreams {
     bool sent = false;
   };
 
-  /// What a new stream ends with at once; nothing where it may stay.
-  std::optional<grpc::Status> Refusal(bool known) const KGS_REQUIRES(mutex_);
+  /// What a new stream ends with at once; nothing where it may stay, and then it is counted.
+  std::optional<grpc::Status> Admit(const AskedTrigger& trigger) KGS_REQUIRES(mutex_);
+  /// Undoes Admit.
+  void LetGo(const AskedTrigger& trigger, std::atomic<bool>& known) KGS_REQUIRES(mutex_);
+  /// Ends a stream that was not admitted, or has the others' thread look at it.
+  template <typename Stream>
+  void Begin(Stream& stream, telemetry::Method method, const std::optional<grpc::Status>& refusal);
   /// One less of those whose trigger is not known, where it counts as one.
   void SetKnown(std::atomic<bool>& known);
   void CountRefusal(telemetry::Method method, const grpc::Status& refusal);
@@ -131,6 +141,7 @@ class ActivationStreams {
   mutable base::Mutex mutex_;
   std::map<const void*, std::shared_ptr<Activity>> activities_ KGS_GUARDED_BY(mutex_);
   std::map<const void*, std::shared_ptr<Specs>> specs_ KGS_GUARDED_BY(mutex_);
+  std::map<std::string, size_t> of_peer_ KGS_GUARDED_BY(mutex_);
   bool ending_ KGS_GUARDED_BY(mutex_) = false;
   std::atomic<size_t> open_activities_{0};
   std::atomic<size_t> unknown_{0};

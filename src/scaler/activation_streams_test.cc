@@ -58,7 +58,7 @@ class Client {
 class ActivationStreamsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto server = Server::Start("127.0.0.1", 0, service_);
+    auto server = Server::Start({{"127.0.0.1", 0}}, service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = ExternalScaler::NewStub(grpc::CreateChannel(
@@ -244,7 +244,7 @@ class UnknownStreamTest : public ::testing::Test {
                  ServiceOptions{.streams = {.most_unknown = 1, .least_interval = least_interval}},
                  clock_, counters_) {}
   void SetUp() override {
-    auto server = Server::Start("127.0.0.1", 0, service_);
+    auto server = Server::Start({{"127.0.0.1", 0}}, service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = ExternalScaler::NewStub(grpc::CreateChannel(

@@ -5,6 +5,7 @@
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,20 @@ namespace kgs::scaler {
 namespace {
 
 constexpr char kWholeServer[] = "";
-constexpr int kLongestRequestBytes = 256 << 10;
+// A peer whose machine has lost its power, or stands behind a cut link, leaves a connection that
+// nobody ends. Together they are how long it takes to notice.
+constexpr int kPingIntervalMs = 5000;
+constexpr int kPingTimeoutMs = 5000;
+/// gRPC's own services hold one for each stream of theirs, as server reflection, and whoever
+/// reaches the port may open as many as he likes. Ours need none.
+constexpr int kMostThreadsOfGrpc = 8;
+/// Beyond the age of the oldest stream, so that each has ended with OK before its connection is
+/// cut.
+constexpr base::Duration kConnectionGrace = std::chrono::seconds(30);
+
+int Milliseconds(base::Duration duration) {
+  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
 
 /// gRPC's own lines go where ours go; what it calls an error is for us a detail, told in our words.
 void LogGrpcLine(gpr_log_func_args* line) { base::LogDebug(line->message, {{"file", line->file}}); }
@@ -25,7 +39,7 @@ void LogGrpcLine(gpr_log_func_args* line) { base::LogDebug(line->message, {{"fil
 void SetUpGrpcOnce() {
   static std::once_flag once;
   std::call_once(once, [] {
-    gpr_set_log_function(&LogGrpcLine);
+    RouteGrpcLog();
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
@@ -65,14 +79,20 @@ std::string WhyNotListening(const std::string& address, int port) {
 
 }  // namespace
 
-void SetUpServer(grpc::ServerBuilder& builder, const std::string& address, int port,
-                 int* bound_port) {
+void RouteGrpcLog() { gpr_set_log_function(&LogGrpcLine); }
+
+void SetUpServer(grpc::ServerBuilder& builder, const ListenOptions& listen, int* bound_port) {
   SetUpGrpcOnce();
   // gRPC's default would let a second scaler share the port and answer half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // KEDA sends one trigger's metadata; more would only keep the few handler threads busy.
-  builder.SetMaxReceiveMessageSize(kLongestRequestBytes);
-  builder.AddListeningPort(HostPort(address, port), grpc::InsecureServerCredentials(), bound_port);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  grpc::ResourceQuota quota;
+  quota.SetMaxThreads(kMostThreadsOfGrpc);
+  builder.SetResourceQuota(quota);
+  builder.AddListeningPort(HostPort(listen.address, listen.port), listen.credentials, bound_port);
 }
 
 absl::Status CannotListen(const std::string& address, int port) {
@@ -80,16 +100,26 @@ absl::Status CannotListen(const std::string& address, int port) {
                                 WhyNotListening(address, port));
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, int port,
-                                                      Service& service, grpc::Service* debug) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, Service& service,
+                                                      grpc::Service* debug) {
   std::unique_ptr<Server> server(new Server(service));
+  server->credentials_ = options.listen.credentials;
   grpc::ServerBuilder builder;
-  SetUpServer(builder, address, port, &server->port_);
+  SetUpServer(builder, options.listen, &server->port_);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.most_request_bytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(options.most_streams_of_connection));
+  if (options.longest_connection_age > base::Duration::zero()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               Milliseconds(options.longest_connection_age));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                               Milliseconds(options.longest_stream_age + kConnectionGrace));
+  }
   builder.RegisterService(&service);
   if (debug != nullptr) builder.RegisterService(debug);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) {
-    return CannotListen(address, port);
+    return CannotListen(options.listen.address, options.listen.port);
   }
   server->SetHealth(false, true);
   return server;

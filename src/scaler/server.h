@@ -17,11 +17,23 @@
 
 namespace kgs::scaler {
 
-/// The settings of every server of ours, the service aside: \p address and \p port as for
-/// Server::Start, grpc.health.v1, reflection, gRPC's log lines to ours. \p bound_port is set by
+/// gRPC's own log lines go where ours go. Of the whole process; SetUpServer does it too.
+void RouteGrpcLog();
+
+/// Where and how a server listens.
+struct ListenOptions {
+  /// "" for all, IPv4 and IPv6.
+  std::string address;
+  /// 0 for any free one.
+  int port = 0;
+  /// They must outlive the server.
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+};
+
+/// The settings of every server of ours, the service aside: grpc.health.v1, reflection, gRPC's log
+/// lines to ours, and that a peer which is gone is noticed within 10 s. \p bound_port is set by
 /// BuildAndStart, to 0 where it cannot listen. On its own so that bench/ measures against the same.
-void SetUpServer(grpc::ServerBuilder& builder, const std::string& address, int port,
-                 int* bound_port);
+void SetUpServer(grpc::ServerBuilder& builder, const ListenOptions& listen, int* bound_port);
 
 /// Why a server that was set up so could not listen: UNAVAILABLE, naming address, port and what the
 /// system says.
@@ -29,11 +41,24 @@ absl::Status CannotListen(const std::string& address, int port);
 
 class Server {
  public:
-  /// Listens on \p address ("" for all, IPv4 and IPv6) and \p port (0 for any free one).
-  /// UNAVAILABLE, saying why, where it cannot: a taken port is never shared by SO_REUSEPORT.
-  /// \p service must outlive the server, and so must \p debug, which may be null.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& address, int port,
-                                                       Service& service,
+  struct Options {
+    ListenOptions listen;
+    /// A connection gets no new calls at this age, give or take a tenth, so that clients look for
+    /// replicas that are new. Zero: it may live for ever.
+    base::Duration longest_connection_age{};
+    /// No stream lives longer: what is left of a connection by then is cut.
+    base::Duration longest_stream_age = std::chrono::minutes(5);
+    /// Beyond them gRPC refuses a request unread, so that it is in no metric of ours. Twice what
+    /// Service accepts, which says so.
+    size_t most_request_bytes = size_t{512} << 10;
+    /// Of one connection. Well above what Service accepts of one: beyond them calls would wait in
+    /// KEDA, without a deadline and without a word.
+    size_t most_streams_of_connection = 20000;
+  };
+
+  /// Listens. UNAVAILABLE, saying why, where it cannot: a taken port is never shared by
+  /// SO_REUSEPORT. \p service must outlive the server, and so must \p debug, which may be null.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options, Service& service,
                                                        grpc::Service* debug = nullptr);
   ~Server();
 
@@ -53,6 +78,8 @@ class Server {
   void SetServing(const std::string& name, bool serving) KGS_REQUIRES(health_mutex_);
 
   Service& service_;
+  /// gRPC's server does not keep them.
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
   /// Null only where Start fails.
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "fleet/peer.h"
 #include "scaler/status.h"
 
 namespace kgs::scaler {
@@ -92,10 +93,20 @@ Service::Service(Answers& answers, ServiceOptions options, const base::Clock& cl
       streams_(answers, options.streams, clock, counters),
       waiting_(clock) {}
 
-absl::StatusOr<TriggerCache::Specs> Service::Parse(const ScaledObjectRef& object) {
+absl::StatusOr<TriggerCache::Specs> Service::Parse(const ScaledObjectRef& object,
+                                                   size_t request_bytes) {
+  if (request_bytes > options_.most_request_bytes) {
+    counters_.limits.Add(telemetry::Limit::kRequestBytes);
+    return absl::ResourceExhaustedError(
+        "a request of " + std::to_string(request_bytes) + " bytes, at most " +
+        std::to_string(options_.most_request_bytes) + " are read (--max-request-bytes)");
+  }
   if (TriggerCache::Specs known = triggers_.Find(object.scalermetadata())) return known;
   const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
-  auto parsed = trigger::ParseTrigger(metadata, options_.unknown_keys);
+  if (const auto limit = trigger::BeyondLimit(metadata, options_.parse)) {
+    counters_.limits.Add(*limit);
+  }
+  auto parsed = trigger::ParseTrigger(metadata, options_.parse);
   if (!parsed.ok()) return parsed.status();
   auto specs = std::make_shared<const Specs>(std::move(parsed->specs));
   for (const std::string& warning : parsed->warnings) WarnOnce(object, warning);
@@ -104,9 +115,9 @@ absl::StatusOr<TriggerCache::Specs> Service::Parse(const ScaledObjectRef& object
   return specs;
 }
 
-void Service::Answer(Method method, const ScaledObjectRef& object, Fill fill,
+void Service::Answer(Method method, const ScaledObjectRef& object, size_t request_bytes, Fill fill,
                      grpc::ServerUnaryReactor* reactor) {
-  const auto specs = Parse(object);
+  const auto specs = Parse(object, request_bytes);
   absl::Status status = specs.status();
   if (status.ok()) {
     status = fill(**specs);
@@ -125,11 +136,15 @@ void Service::Answer(Method method, const ScaledObjectRef& object, Fill fill,
   reactor->Finish(Finish(method, status));
 }
 
-absl::StatusOr<AskedTrigger> Service::Ask(const ScaledObjectRef& object) {
-  auto specs = Parse(object);
+absl::StatusOr<AskedTrigger> Service::Ask(const grpc::CallbackServerContext& context,
+                                          const ScaledObjectRef& object) {
+  auto specs = Parse(object, object.ByteSizeLong());
   if (!specs.ok()) return specs.status();
   AskedTrigger asked{object, *std::move(specs)};
-  asked.known = !absl::IsNotFound(answers_.Check(asked.AsQuestion()));
+  asked.peer = fleet::HostOfPeer(context.peer());
+  const absl::Status found = answers_.Check(asked.AsQuestion());
+  if (absl::IsResourceExhausted(found)) return found;
+  asked.known = !absl::IsNotFound(found);
   if (!asked.known) answers_.Refresh();
   return asked;
 }
@@ -164,7 +179,7 @@ grpc::ServerUnaryReactor* Service::IsActive(grpc::CallbackServerContext* context
                                             IsActiveResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   Answer(
-      Method::kIsActive, *request,
+      Method::kIsActive, *request, request->ByteSizeLong(),
       [this, request, response](const Specs& specs) {
         const auto active = AnyActive(answers_, *request, specs);
         if (active.ok()) response->set_result(*active);
@@ -177,7 +192,7 @@ grpc::ServerUnaryReactor* Service::IsActive(grpc::CallbackServerContext* context
 grpc::ServerUnaryReactor* Service::GetMetricSpec(grpc::CallbackServerContext* context,
                                                  const ScaledObjectRef* request,
                                                  GetMetricSpecResponse* response) {
-  const auto specs = Parse(*request);
+  const auto specs = Parse(*request, request->ByteSizeLong());
   if (specs.ok()) FillSpecs(**specs, response);
   return FinishUnary(context, Finish(Method::kGetMetricSpec, specs.status()));
 }
@@ -187,7 +202,7 @@ grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* conte
                                               GetMetricsResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   Answer(
-      Method::kGetMetrics, request->scaledobjectref(),
+      Method::kGetMetrics, request->scaledobjectref(), request->ByteSizeLong(),
       [this, request, response](const Specs& specs) {
         const auto place = PlaceOf(specs, request->metricname());
         if (!place.ok()) return place.status();
@@ -207,16 +222,16 @@ grpc::ServerUnaryReactor* Service::GetMetrics(grpc::CallbackServerContext* conte
 }
 
 grpc::ServerWriteReactor<IsActiveResponse>* Service::StreamIsActive(
-    grpc::CallbackServerContext*, const ScaledObjectRef* request) {
-  auto asked = Ask(*request);
+    grpc::CallbackServerContext* context, const ScaledObjectRef* request) {
+  auto asked = Ask(*context, *request);
   const grpc::Status status = Finish(Method::kStreamIsActive, asked.status());
   if (!status.ok()) return RefusedStream<IsActiveResponse>(status);
   return streams_.OpenActivity(*std::move(asked));
 }
 
 grpc::ServerWriteReactor<GetMetricSpecResponse>* Service::StreamMetricSpec(
-    grpc::CallbackServerContext*, const ScaledObjectRef* request) {
-  auto asked = Ask(*request);
+    grpc::CallbackServerContext* context, const ScaledObjectRef* request) {
+  auto asked = Ask(*context, *request);
   const grpc::Status status = Finish(Method::kStreamMetricSpec, asked.status());
   if (!status.ok()) return RefusedStream<GetMetricSpecResponse>(status);
   GetMetricSpecResponse response;

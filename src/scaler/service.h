@@ -22,7 +22,9 @@
 namespace kgs::scaler {
 
 struct ServiceOptions {
-  trigger::UnknownKeys unknown_keys = trigger::UnknownKeys::kRefuse;
+  trigger::ParseOptions parse = {};
+  /// Of one request; more is RESOURCE_EXHAUSTED.
+  size_t most_request_bytes = size_t{256} << 10;
   StreamOptions streams;
 };
 
@@ -55,11 +57,14 @@ class Service final : public externalscaler::ExternalScaler::CallbackService {
   /// Fills in the response for a trigger with these numbers, or says why not.
   using Fill = std::function<absl::Status(const Specs&)>;
 
-  absl::StatusOr<TriggerCache::Specs> Parse(const externalscaler::ScaledObjectRef& object);
+  /// \p request_bytes: of the request that \p object is of.
+  absl::StatusOr<TriggerCache::Specs> Parse(const externalscaler::ScaledObjectRef& object,
+                                            size_t request_bytes);
   /// Finishes \p reactor with what \p fill says of \p object, now or once its trigger is known.
-  void Answer(telemetry::Method method, const externalscaler::ScaledObjectRef& object, Fill fill,
-              grpc::ServerUnaryReactor* reactor);
-  absl::StatusOr<AskedTrigger> Ask(const externalscaler::ScaledObjectRef& object);
+  void Answer(telemetry::Method method, const externalscaler::ScaledObjectRef& object,
+              size_t request_bytes, Fill fill, grpc::ServerUnaryReactor* reactor);
+  absl::StatusOr<AskedTrigger> Ask(const grpc::CallbackServerContext& context,
+                                   const externalscaler::ScaledObjectRef& object);
   grpc::Status Finish(telemetry::Method method, const absl::Status& status);
   void WarnOnce(const externalscaler::ScaledObjectRef& object, const std::string& warning);
 

@@ -33,7 +33,7 @@ using Metadata = std::map<std::string, std::string>;
 class ServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto server = Server::Start("127.0.0.1", 0, service_);
+    auto server = Server::Start({{"127.0.0.1", 0}}, service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
@@ -184,7 +184,7 @@ TEST_F(ServiceTest, AnOversizedRequestIsRefused) {
 
 TEST_F(ServiceTest, ATakenPortIsRefusedWithTheReason) {
   Service other(answers_, ServiceOptions{}, clock_, counters_);
-  const auto second = Server::Start("127.0.0.1", server_->port(), other);
+  const auto second = Server::Start({{"127.0.0.1", server_->port()}}, other);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(
       second.status().message(),
@@ -193,9 +193,9 @@ TEST_F(ServiceTest, ATakenPortIsRefusedWithTheReason) {
 
 TEST_F(ServiceTest, AnAddressOfAnotherMachineIsRefusedWithTheReason) {
   Service other(answers_, ServiceOptions{}, clock_, counters_);
-  EXPECT_THAT(std::string(Server::Start("192.0.2.1", 0, other).status().message()),
+  EXPECT_THAT(std::string(Server::Start({{"192.0.2.1", 0}}, other).status().message()),
               HasSubstr("Cannot assign requested address"));
-  EXPECT_THAT(std::string(Server::Start("nonsense", 0, other).status().message()),
+  EXPECT_THAT(std::string(Server::Start({{"nonsense", 0}}, other).status().message()),
               HasSubstr("not an IP address"));
 }
 
@@ -203,7 +203,7 @@ TEST_F(ServiceTest, AnAddressOfAnotherMachineIsRefusedWithTheReason) {
 class UnknownTriggerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto server = Server::Start("127.0.0.1", 0, service_);
+    auto server = Server::Start({{"127.0.0.1", 0}}, service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = ExternalScaler::NewStub(grpc::CreateChannel(

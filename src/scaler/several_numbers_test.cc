@@ -37,7 +37,7 @@ class AnswersByPlace final : public Answers {
 class SeveralNumbersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto server = Server::Start("127.0.0.1", 0, service_);
+    auto server = Server::Start({{"127.0.0.1", 0}}, service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = externalscaler::ExternalScaler::NewStub(grpc::CreateChannel(

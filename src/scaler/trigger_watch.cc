@@ -44,11 +44,12 @@ decision::Decision Unreliable(const trigger::TriggerSpec& spec, const std::strin
 
 }  // namespace
 
-TriggerWatch::TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys,
-                           const base::Clock& clock)
+TriggerWatch::TriggerWatch(Sources sources, Options options, const base::Clock& clock,
+                           telemetry::LimitCounters& limits)
     : sources_(std::move(sources)),
-      unknown_keys_(unknown_keys),
+      options_(options),
       clock_(clock),
+      limits_(limits),
       started_(clock.Now()),
       thread_("triggers", std::chrono::seconds(10), [this] { return Turn(); }) {}
 
@@ -56,7 +57,7 @@ std::shared_ptr<TriggerWatch::Entry> TriggerWatch::EntryOf(const Key& key) {
   base::MutexLock lock(mutex_);
   std::shared_ptr<Entry>& entry = entries_[key];
   if (entry == nullptr) {
-    entry = std::make_shared<Entry>();
+    entry = std::make_shared<Entry>(options_.most_records);
     base::MutexLock entry_lock(entry->mutex);
     entry->state.key = key.object;
     entry->state.trigger_index = key.trigger_index;
@@ -142,11 +143,9 @@ decision::Decision TriggerWatch::Answer(const TriggerMatch& match, const trigger
   Watched& watched = WatchedOf(*entry, spec);
   watched.last_asked = now;
   decision::Decision decision = Decide(watched, match.metric_type, view, moment);
-  if (asked_for == For::kCall) {
-    entry->answered.Add(decision, now);
-  } else {
-    entry->answered.AddIfOther(decision, now);
-  }
+  const bool forgotten = asked_for == For::kCall ? entry->answered.Add(decision, now)
+                                                 : entry->answered.AddIfOther(decision, now);
+  if (forgotten) limits_.Add(telemetry::Limit::kDecisionHistory);
   return decision;
 }
 
@@ -206,7 +205,7 @@ size_t TriggerWatch::Read(Entry& entry, const model::ScaledObject& object,
   entry.places = 1;
   if (!same_object) entry.watched.clear();
   if (NeedsEnvironment(trigger)) return entry.places;
-  const auto parsed = trigger::ParseTrigger(trigger.metadata, unknown_keys_);
+  const auto parsed = trigger::ParseTrigger(trigger.metadata, options_.parse);
   if (!parsed.ok()) {
     entry.refusal = parsed.status();
     entry.watched.clear();

@@ -81,7 +81,14 @@ class TriggerWatch {
     WakeReader wake_reading = nullptr;
   };
 
-  TriggerWatch(Sources sources, trigger::UnknownKeys unknown_keys, const base::Clock& clock);
+  struct Options {
+    trigger::ParseOptions parse;
+    /// Answers of each number of each trigger that are remembered for people to look at.
+    size_t most_records = decision::Records::kMost;
+  };
+
+  TriggerWatch(Sources sources, Options options, const base::Clock& clock,
+               telemetry::LimitCounters& limits);
 
   /// Observes every trigger each second. Until then Turn may be called by hand.
   void Start() { thread_.Start(); }
@@ -128,6 +135,8 @@ class TriggerWatch {
   };
 
   struct Entry {
+    explicit Entry(size_t most_records) : answered(most_records) {}
+
     base::Mutex mutex;
     /// What the stored metadata was read of.
     std::string object_uid KGS_GUARDED_BY(mutex);
@@ -183,8 +192,9 @@ class TriggerWatch {
                                     const std::string& problem) const;
 
   const Sources sources_;
-  const trigger::UnknownKeys unknown_keys_;
+  const Options options_;
   const base::Clock& clock_;
+  telemetry::LimitCounters& limits_;
   const base::SteadyTime started_;
   mutable base::Mutex mutex_;
   std::map<Key, std::shared_ptr<Entry>> entries_ KGS_GUARDED_BY(mutex_);

@@ -110,6 +110,7 @@ class TriggerWatchTest : public ::testing::Test {
   }
 
   testing::FakeClock clock_;
+  telemetry::LimitCounters limits_;
   kube::Store kubernetes_{clock_, [](const kube::PodPtr&) {}};
   fleet::Store fleet_{clock_};
   const uint64_t stream_ = fleet_.Connect("node-a", "1");
@@ -135,8 +136,9 @@ class TriggerWatchTest : public ::testing::Test {
        [this](const scraping::EndpointKey& endpoint, const std::string& query) {
          return EndpointWakes(endpoint, query);
        }},
-      trigger::UnknownKeys::kRefuse,
-      clock_};
+      {},
+      clock_,
+      limits_};
   bool cut_ = false;
   trigger::TriggerSpec spec_ =
       trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().main();

@@ -23,6 +23,10 @@ absl::StatusOr<TriggerMatch> WorkloadAnswers::Match(const Question& question) co
   if (match.ok()) return match;
   // Of a kind that is not known nothing can be denied.
   for (const ObjectKind kind : {ObjectKind::kScaledObject, ObjectKind::kScaledJob}) {
+    if (sources_.check_tracked && absl::IsNotFound(match.status())) {
+      absl::Status tracked = sources_.check_tracked({kind, object_namespace, name});
+      if (!tracked.ok()) return tracked;
+    }
     const std::string problem = sources_.kubernetes_problem(kind, object_namespace);
     if (!problem.empty()) return absl::UnavailableError(problem);
   }

@@ -29,6 +29,8 @@ class WorkloadAnswers final : public Answers {
     std::function<std::string(model::ObjectKind, const std::string&)> kubernetes_problem;
     /// Has Kubernetes list the objects again.
     std::function<void()> refresh;
+    /// An error where Kubernetes has that object and it is one too many. Null: there is no limit.
+    std::function<absl::Status(const model::ObjectKey&)> check_tracked = nullptr;
   };
 
   WorkloadAnswers(Sources sources, const base::Clock& clock);

@@ -73,8 +73,14 @@ class WorkloadAnswersTest : public ::testing::Test {
   const TriggerWatch::Problem problem_ = [this](ObjectKind kind, const std::string&) {
     return problems_[kind];
   };
-  TriggerWatch triggers_{{kubernetes_, problem_, fleet_}, trigger::UnknownKeys::kRefuse, clock_};
-  WorkloadAnswers answers_{{kubernetes_, fleet_, triggers_, problem_, [this] { ++refreshes_; }},
+  absl::Status tracked_;
+  telemetry::LimitCounters limits_;
+  TriggerWatch triggers_{{kubernetes_, problem_, fleet_}, {}, clock_, limits_};
+  WorkloadAnswers answers_{{kubernetes_, fleet_, triggers_, problem_, [this] { ++refreshes_; },
+                            [this](const model::ObjectKey& key) {
+                              EXPECT_EQ(key.name, "web");
+                              return tracked_;
+                            }},
                            clock_};
   trigger::TriggerSpec spec_ =
       trigger::ParseTrigger({}, trigger::UnknownKeys::kRefuse).value().main();
@@ -117,6 +123,15 @@ TEST_F(WorkloadAnswersTest, WhatIsNotKnownOfItsKindIsUnavailable) {
   EXPECT_TRUE(Value().ok()) << "it is none of those";
   problems_[ObjectKind::kScaledObject] = "ScaledObjects: out of touch";
   EXPECT_EQ(Value().status(), absl::UnavailableError("ScaledObjects: out of touch"));
+}
+
+TEST_F(WorkloadAnswersTest, AnObjectTooManyIsToldSo) {
+  tracked_ = absl::ResourceExhaustedError("one too many");
+  EXPECT_EQ(Value().status(), tracked_);
+  EXPECT_EQ(answers_.Check({asked_, spec_}), tracked_);
+  PutWorkload();
+  Report();
+  EXPECT_TRUE(Value().ok()) << "it is tracked by now";
 }
 
 TEST_F(WorkloadAnswersTest, AnObjectThatIsDeletedIsNotFoundAgain) {

@@ -49,6 +49,32 @@ struct SamplingCounters {
   Counter driver_opens;
 };
 
+/// What is limited by a flag each (--max-...), so that nobody takes what is everybody's.
+enum class Limit {
+  kRequestBytes,
+  kMetadataKeys,
+  kMetadataValueBytes,
+  kStreams,
+  kStreamsPerPeer,
+  kObjects,
+  kAgents,
+  kReportBytes,
+  kReportRate,
+  kDecisionHistory
+};
+inline constexpr std::array<std::string_view, 10> kLimitNames = {
+    "request_bytes", "metadata_keys", "metadata_value_bytes", "streams",     "streams_per_peer",
+    "objects",       "agents",        "report_bytes",         "report_rate", "decision_history"};
+
+/// What was beyond a limit: refused, or of the history forgotten.
+struct LimitCounters {
+  /// By Limit.
+  std::array<Counter, kLimitNames.size()> exceeded;
+
+  void Add(Limit limit) { exceeded[static_cast<size_t>(limit)].Add(); }
+  uint64_t value(Limit limit) const { return exceeded[static_cast<size_t>(limit)].value(); }
+};
+
 /// The RPCs of externalscaler.ExternalScaler.
 enum class Method { kIsActive, kStreamIsActive, kGetMetricSpec, kGetMetrics, kStreamMetricSpec };
 inline constexpr std::array<std::string_view, 5> kMethodNames = {
@@ -60,6 +86,8 @@ struct ScalerCounters {
   /// Requests that ended in an error status.
   std::array<Counter, kMethodNames.size()> errors;
   std::atomic<int64_t> open_streams{0};
+  /// Of the whole process.
+  LimitCounters limits;
 };
 
 /// The agent's questions to the kubelet.
@@ -109,6 +137,18 @@ struct PublisherCounters {
   std::atomic<int64_t> open_streams{0};
 };
 
+/// Why an agent's stream is not let in, or no longer.
+enum class RefusalReason {
+  /// Its token is none, or of another audience, or has expired.
+  kUnauthenticated,
+  /// Its token is not of an agent, or of another node.
+  kPermissionDenied,
+  /// Nobody could say what its token is worth.
+  kUnavailable
+};
+inline constexpr std::array<std::string_view, 3> kRefusalReasonNames = {
+    "unauthenticated", "permission_denied", "unavailable"};
+
 /// The hub's streams from agents.
 struct ReceiverCounters {
   Counter reports;
@@ -117,6 +157,8 @@ struct ReceiverCounters {
   Counter refused_reports;
   /// Agents that were asked to list their pods.
   Counter list_requests;
+  /// Streams that were not let in, by RefusalReason.
+  std::array<Counter, kRefusalReasonNames.size()> refusals;
   std::atomic<int64_t> open_streams{0};
 };
 

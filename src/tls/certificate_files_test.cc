@@ -11,8 +11,8 @@ namespace {
 
 using kgs::testing::PemPair;
 using kgs::testing::TestAuthority;
-using testing::TestFiles;
 using ::testing::HasSubstr;
+using testing::TestFiles;
 
 class CertificateFilesTest : public ::testing::Test {
  protected:
@@ -30,10 +30,9 @@ class CertificateFilesTest : public ::testing::Test {
 };
 
 TEST_F(CertificateFilesTest, IsAnErrorWithoutFiles) {
-  EXPECT_THAT(std::string(CertificateFiles::Load("keda", folder_.PairAndAuthorities())
-                              .status()
-                              .message()),
-              HasSubstr(folder_.Path("ca.crt")));
+  EXPECT_THAT(
+      std::string(CertificateFiles::Load("keda", folder_.PairAndAuthorities()).status().message()),
+      HasSubstr(folder_.Path("ca.crt")));
 }
 
 TEST_F(CertificateFilesTest, TakesWhatIsRenewed) {

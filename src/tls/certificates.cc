@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <ctime>
@@ -43,6 +44,13 @@ absl::StatusOr<int64_t> ExpiryOf(X509* certificate, const std::string& path) {
   return static_cast<int64_t>(timegm(&time));
 }
 
+/// Whether TLS will show it. gRPC would keep the one from before without a word.
+bool IsStrongEnough(X509* certificate) {
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_method()),
+                                                                  &SSL_CTX_free);
+  return context != nullptr && SSL_CTX_use_certificate(context.get(), certificate) == 1;
+}
+
 /// Checks that certificate and key go together; returns when the certificate ends.
 absl::StatusOr<int64_t> CheckPair(const CertificatePaths& paths, const Certificates& read) {
   if (absl::Status status = base::CheckCertificates(read.certificate, paths.certificate);
@@ -53,12 +61,16 @@ absl::StatusOr<int64_t> CheckPair(const CertificatePaths& paths, const Certifica
   const X509Ptr certificate(
       PEM_read_bio_X509(Reader(read.certificate).get(), nullptr, &NoPassword, nullptr), &X509_free);
   if (certificate == nullptr) return Broken(paths.certificate, "its first certificate is broken");
-  const KeyPtr key(
-      PEM_read_bio_PrivateKey(Reader(read.key).get(), nullptr, &NoPassword, nullptr),
-      &EVP_PKEY_free);
+  const KeyPtr key(PEM_read_bio_PrivateKey(Reader(read.key).get(), nullptr, &NoPassword, nullptr),
+                   &EVP_PKEY_free);
   if (key == nullptr) return Broken(paths.key, "holds a private key that is broken");
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     return Broken(paths.key, "is not the key of the certificate in " + paths.certificate);
+  }
+  if (!IsStrongEnough(certificate.get())) {
+    return Broken(paths.certificate,
+                  "its first certificate is refused by OpenSSL: its key or its "
+                  "signature is too weak");
   }
   return ExpiryOf(certificate.get(), paths.certificate);
 }
@@ -81,9 +93,9 @@ absl::Status ReadInto(const std::string& path, std::string& pem) {
 
 absl::StatusOr<Certificates> ReadCertificates(const CertificatePaths& paths) {
   Certificates read;
-  for (const auto& [path, pem] : {std::pair(&paths.certificate, &read.certificate),
-                                  std::pair(&paths.key, &read.key),
-                                  std::pair(&paths.authorities, &read.authorities)}) {
+  for (const auto& [path, pem] :
+       {std::pair(&paths.certificate, &read.certificate), std::pair(&paths.key, &read.key),
+        std::pair(&paths.authorities, &read.authorities)}) {
     if (absl::Status status = ReadInto(*path, *pem); !status.ok()) return status;
   }
   if (!paths.certificate.empty()) {

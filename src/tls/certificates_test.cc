@@ -13,9 +13,9 @@ namespace {
 
 using kgs::testing::PemPair;
 using kgs::testing::TestAuthority;
-using testing::TestFiles;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::TestFiles;
 
 constexpr char kNames[] = "IP:127.0.0.1";
 
@@ -70,9 +70,15 @@ TEST_F(CertificatesTest, NamesTheFileThatIsWrong) {
 
 TEST_F(CertificatesTest, APairMustFit) {
   files_.Write("tls.key", authority_.Issue("scaler", kNames).key);
-  EXPECT_EQ(Refusal(files_.Pair()), files_.Path("tls.key") +
-                                        ": is not the key of the certificate in " +
-                                        files_.Path("tls.crt"));
+  EXPECT_EQ(
+      Refusal(files_.Pair()),
+      files_.Path("tls.key") + ": is not the key of the certificate in " + files_.Path("tls.crt"));
+}
+
+TEST_F(CertificatesTest, WhatTlsWouldNotShowIsRefused) {
+  files_.Write(authority_.Issue("scaler", kNames, "P-192"));
+  EXPECT_THAT(Refusal(files_.Pair()), HasSubstr(files_.Path("tls.crt")));
+  EXPECT_THAT(Refusal(files_.Pair()), HasSubstr("too weak"));
 }
 
 TEST_F(CertificatesTest, WhatIsNoCertificateInsideIsBroken) {

@@ -12,8 +12,8 @@
 
 namespace kgs::tls {
 
-/// For one listening port: each handshake takes what \p files hold by then, and connections that are
-/// open go on with what they began with. Where there are authorities, the client must show a
+/// For one listening port: each handshake takes what \p files hold by then, and connections that
+/// are open go on with what they began with. Where there are authorities, the client must show a
 /// certificate of theirs. \p files and what is returned must outlive the server.
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const CertificateFiles& files);
 

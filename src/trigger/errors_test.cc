@@ -272,14 +272,36 @@ TEST(TriggerErrorsTest, AllErrorsAreListedCausesFirst) {
             "metricType \"temperature\" needs targetValue: the default target is in percent");
 }
 
+TEST(TriggerErrorsTest, TooMuchMetadataIsNotRead) {
+  Metadata metadata;
+  for (int i = 0; i < 129; ++i) metadata["key" + std::to_string(i)] = "secret";
+  EXPECT_EQ(ParseTrigger(metadata, UnknownKeys::kWarn).status(),
+            absl::ResourceExhaustedError(
+                "trigger metadata: 129 keys, at most 128 are read (--max-metadata-keys)"));
+  EXPECT_EQ(BeyondLimit(metadata, {}), telemetry::Limit::kMetadataKeys);
+  metadata.erase("key0");
+  EXPECT_TRUE(ParseTrigger(metadata, UnknownKeys::kWarn).ok());
+  EXPECT_EQ(BeyondLimit(metadata, {}), std::nullopt);
+
+  ParseOptions options;
+  options.most_value_bytes = 100;
+  for (const Metadata& longer : {Metadata{{"metricName", std::string(101, 'x')}},
+                                 Metadata{{std::string(101, 'x'), "value"}}}) {
+    EXPECT_EQ(ParseTrigger(longer, options).status(),
+              absl::ResourceExhaustedError("trigger metadata: a key or value of more than 100 "
+                                           "bytes (--max-metadata-value-bytes)"));
+    EXPECT_EQ(BeyondLimit(longer, options), telemetry::Limit::kMetadataValueBytes);
+  }
+}
+
 TEST(TriggerErrorsTest, ErrorsThatDoNotFitAreCounted) {
   Metadata metadata = {{"gpuIndex", "x"}};
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 100; ++i) {
     metadata[std::to_string(i) + std::string(1000, 'k')] = std::string(1000, 'v');
   }
   const std::string error = Refused(metadata);
   EXPECT_THAT(error, StartsWith("gpuIndex \"x\": must be an integer from -1 to 1023; unknown key"));
-  EXPECT_THAT(error, EndsWith("; and 996 more"));
+  EXPECT_THAT(error, EndsWith("; and 96 more"));
   EXPECT_THAT(error, Not(HasSubstr("vvv")));
   EXPECT_EQ(Refused(metadata), error);
 

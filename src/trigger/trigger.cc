@@ -135,12 +135,31 @@ std::vector<model::EngineQuery> EndpointQueriesOf(const TriggerSpec& spec) {
   return queries;
 }
 
-absl::StatusOr<ParsedTrigger> ParseTrigger(const Metadata& metadata, UnknownKeys unknown_keys) {
+std::optional<telemetry::Limit> BeyondLimit(const Metadata& metadata, const ParseOptions& options) {
+  if (metadata.size() > options.most_keys) return telemetry::Limit::kMetadataKeys;
+  for (const auto& [key, value] : metadata) {
+    if (std::max(key.size(), value.size()) > options.most_value_bytes) {
+      return telemetry::Limit::kMetadataValueBytes;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<ParsedTrigger> ParseTrigger(const Metadata& metadata, const ParseOptions& options) {
+  if (const auto limit = BeyondLimit(metadata, options)) {
+    return absl::ResourceExhaustedError(
+        *limit == telemetry::Limit::kMetadataKeys
+            ? "trigger metadata: " + std::to_string(metadata.size()) + " keys, at most " +
+                  std::to_string(options.most_keys) + " are read (--max-metadata-keys)"
+            : "trigger metadata: a key or value of more than " +
+                  std::to_string(options.most_value_bytes) + " bytes (--max-metadata-value-bytes)");
+  }
   // Causes first: what one key says, then keys nobody knows, then what the keys say together.
   std::vector<std::string> errors;
   ParsedTrigger parsed;
   const Settings settings = ReadOurKeys(metadata, errors);
-  CheckOtherKeys(metadata, errors, unknown_keys == UnknownKeys::kRefuse ? errors : parsed.warnings);
+  CheckOtherKeys(metadata, errors,
+                 options.unknown_keys == UnknownKeys::kRefuse ? errors : parsed.warnings);
   CutWarnings(parsed.warnings);
   parsed.specs = Combine(settings, errors, parsed.warnings);
   if (!errors.empty()) return absl::InvalidArgumentError(Join(errors));

@@ -43,6 +43,7 @@
 #include "model/engine_query.h"
 #include "model/metric_id.h"
 #include "model/scaled_object.h"
+#include "telemetry/counters.h"
 #include "trigger/words.h"
 
 namespace kgs::trigger {
@@ -186,10 +187,24 @@ struct ParsedTrigger {
   const TriggerSpec& main() const { return specs.front(); }
 };
 
+struct ParseOptions {
+  // As one is meant, nearly everywhere. NOLINTNEXTLINE(google-explicit-constructor)
+  ParseOptions(UnknownKeys unknown = UnknownKeys::kRefuse) : unknown_keys(unknown) {}
+
+  UnknownKeys unknown_keys;
+  /// Keys of one trigger, and bytes of one value.
+  size_t most_keys = 128;
+  size_t most_value_bytes = 16384;
+};
+
+/// Which limit \p metadata is beyond.
+std::optional<telemetry::Limit> BeyondLimit(const Metadata& metadata, const ParseOptions& options);
+
 /// INVALID_ARGUMENT names each wrong key, its value and what is accepted, joined by "; " and always
 /// the same for the same metadata. It is under 512 bytes: errors that do not fit are counted. The
-/// value of a key that ends in FromEnv, or that is not known, never appears.
-absl::StatusOr<ParsedTrigger> ParseTrigger(const Metadata& metadata, UnknownKeys unknown_keys);
+/// value of a key that ends in FromEnv, or that is not known, never appears. RESOURCE_EXHAUSTED
+/// where it is BeyondLimit.
+absl::StatusOr<ParsedTrigger> ParseTrigger(const Metadata& metadata, const ParseOptions& options);
 
 /// Every key that ParseTrigger reads, KEDA's own excluded: for docs/configuration.md and its test.
 std::vector<std::string_view> MetadataKeys();

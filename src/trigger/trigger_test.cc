@@ -254,10 +254,10 @@ TEST(TriggerTest, UnknownKeysCanBeWarnedOfWithoutTheirValues) {
 
 TEST(TriggerTest, WarningsAreFew) {
   Metadata metadata = {{"profile", "training"}, {"activationThreshold", "5"}};
-  for (int i = 0; i < 1000; ++i) metadata["targetvalue" + std::to_string(i)] = "80";
+  for (int i = 0; i < 100; ++i) metadata["targetvalue" + std::to_string(i)] = "80";
   const std::vector<std::string> warnings = Warnings(metadata);
   ASSERT_EQ(warnings.size(), 18u);
-  EXPECT_EQ(warnings[16], "and 984 more unknown keys");
+  EXPECT_EQ(warnings[16], "and 84 more unknown keys");
   EXPECT_EQ(warnings[17], "activationThreshold has no effect: the profile is always active");
 }
 

@@ -28,7 +28,7 @@ RESTRICTED = [
     (re.compile(r"^yaml-cpp/"), {"base", "gpu", "engine", "endpoint", "kube"}),
     (re.compile(r"^httplib\.h$|^prometheus/"), {"http"}),
     (re.compile(r"^curl/"), {"kube", "endpoint"}),
-    (re.compile(r"^openssl/"), {"kube", "tls"}),
+    (re.compile(r"^openssl/"), {"base", "tls"}),
     (re.compile(r"^spdlog/"), {"base"}),
     (re.compile(r"^CLI/"), {"app"}),
 ]
