@@ -21,7 +21,8 @@ class StallingProxy:
         self._threads = []
         # Bytes that came since the last stall() and could not go on.
         self.waiting = 0
-        self.connections = 0
+        # Now, and since the start.
+        self.connections = self.accepted = 0
 
     def __enter__(self):
         self._listener = socket.create_server(self._place)
@@ -82,6 +83,7 @@ class StallingProxy:
         with self._lock:
             self._sockets |= {client, server}
             self.connections += 1
+            self.accepted += 1
         back = threading.Thread(target=self._forward, args=(server, client), daemon=True)
         back.start()
         self._forward(client, server)

@@ -5,11 +5,14 @@ import concurrent.futures
 import os
 import random
 import socket
+import threading
 
 import externalscaler_pb2
 import externalscaler_pb2_grpc
 import grpc
 import pytest
+import reflection_pb2
+import reflection_pb2_grpc
 from harness import (PATIENCE_S, RPC_DEADLINE_S, new_channel, refusal, scaled_object, wait_until)
 
 
@@ -38,6 +41,32 @@ def test_fifty_clients_at_once(node):
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(client, range(50)))
     assert answers == [[10 * (index % 8 + 1)] * 20 for index in range(50)]
+
+
+def test_server_reflection_takes_few_threads(node):
+    """gRPC answers it on a thread for each stream."""
+    threads = lambda: len(os.listdir(f"/proc/{node.process.pid}/task"))
+    before = threads()
+    closed = threading.Event()
+
+    def requests():
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        closed.wait()
+
+    def is_answered(stream):
+        return refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, next, stream) is None
+
+    with new_channel(node.port, own_connection=True) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        streams = [stub.ServerReflectionInfo(requests(), timeout=PATIENCE_S) for _ in range(60)]
+        try:
+            answered = [is_answered(stream) for stream in streams]
+            assert any(answered) and not all(answered)
+            assert threads() <= before + 16
+            assert node.probe("/healthz")[0] == 200
+            node.value()
+        finally:
+            closed.set()
 
 
 GARBAGE = {
@@ -74,18 +103,19 @@ def call_with(scaler, metadata, timeout):
 
 
 def test_oversize_metadata(node):
-    # Within the limit of 256 KiB a message: refused for what is in it.
-    text = refusal(grpc.StatusCode.INVALID_ARGUMENT, call_with, node, {"x": "y" * 200 * 2**10},
-                   PATIENCE_S)
-    assert "unknown key" in text
-    text = refusal(grpc.StatusCode.INVALID_ARGUMENT, call_with, node,
-                   {"metricName": "y" * 200 * 2**10}, PATIENCE_S)
-    assert "metricName" in text
-    many = {f"key{i}": "v" for i in range(10_000)}
-    text = refusal(grpc.StatusCode.INVALID_ARGUMENT, call_with, node, many, PATIENCE_S)
-    assert "more" in text
-    assert refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, call_with, node, {"x": "y" * 5 * 2**20},
-                   PATIENCE_S)
+    """What is large, and within the limits, is refused for what is in it."""
+    def refused(code, metadata):
+        return refusal(code, call_with, node, metadata, PATIENCE_S)
+    assert "unknown key" in refused(grpc.StatusCode.INVALID_ARGUMENT, {"x": "y" * 16 * 2**10})
+    assert "metricName" in refused(grpc.StatusCode.INVALID_ARGUMENT,
+                                   {"metricName": "y" * 16 * 2**10})
+    many = {f"key{i}": "v" * 1000 for i in range(128)}
+    assert "more" in refused(grpc.StatusCode.INVALID_ARGUMENT, many)
+    exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "--max-metadata-value-bytes" in refused(exhausted, {"x": "y" * 200 * 2**10})
+    assert "--max-metadata-keys" in refused(exhausted, {f"key{i}": "v" for i in range(10_000)})
+    assert "--max-request-bytes" in refused(exhausted, {"x": "y" * 300 * 2**10})
+    assert refused(exhausted, {"x": "y" * 5 * 2**20})
     assert node.value() == 80
 
 

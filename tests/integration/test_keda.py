@@ -148,7 +148,7 @@ def test_every_wrong_key_is_named_at_once(node):
 
 
 def test_many_wrong_keys_still_make_a_short_text(node):
-    metadata = {f"unknown{i:03d}{'x' * 100}": "v" for i in range(200)}
+    metadata = {f"unknown{i:03d}{'x' * 100}": "v" for i in range(100)}
     assert "more" in refusal(INVALID, node.metric, **metadata)
 
 

@@ -14,12 +14,15 @@ class Hub(Answering):
     ports = ("port", "agent_port", "metrics_port", "probe_port", "debug_port")
 
     def __init__(self, kubeconfig, *arguments, address="127.0.0.1", agent_port="auto", env=None,
-                 prefix=()):
+                 prefix=(), security=None):
+        """With `security` (security.Security) by mTLS and with agents that prove who they are."""
         self.address = address
+        self.client = security and security.client()
+        secured = security.hub_flags() if security else ["--insecure-agents"]
         super().__init__(
             [*prefix, BINARY, "hub", "--kubeconfig", str(kubeconfig), "--bind-address", address,
              "--port", "auto", "--agent-port", str(agent_port), "--metrics-port", "auto",
-             "--probe-port", "auto", "--debug-port", "auto", "--insecure-agents", *arguments], env)
+             "--probe-port", "auto", "--debug-port", "auto", *secured, *arguments], env)
 
     def debug(self, what):
         """The rows of /debug/nodes or /debug/workloads, by name; of /debug/decisions, by name and
@@ -95,12 +98,14 @@ class Node:
         self.kubelet.pods = pods
 
 
-def agent(node, hub, *arguments, prefix=lambda *command: list(command), env=None):
-    """An agent process of that Node."""
+def agent(node, hub, *arguments, prefix=lambda *command: list(command), env=None, security=None):
+    """An agent process of that Node. With `security` (security.Security) it has the token that
+    stands in `security.token_file(node.name)`."""
+    secured = security.agent_flags(node.name) if security else ["--insecure-agents"]
     return Program(
         prefix(BINARY, "agent", "--hub", hub, "--node-name", node.name,
                "--pod-resources-socket", str(node.kubelet.socket), "--nvml-library", FAKE_NVML,
                "--bind-address", "127.0.0.1", "--metrics-port", "auto", "--probe-port", "auto",
                "--sampling-interval", "100ms", "--health-check-interval", "1s",
-               "--insecure-agents", *arguments),
+               *secured, *arguments),
         {**node.driver.environment(), **(env or {})})

@@ -90,13 +90,15 @@ class Answering(Keda, Program):
 
     ports = ("port", "metrics_port", "probe_port")
     channel = None
+    # A security.Client; None where the port is plaintext.
+    client = None
 
     def __init__(self, command, env=None):
         Program.__init__(self, command, env)
         Keda.__init__(self, None)
 
     def _connect(self):
-        self.channel = new_channel(self.port, address=self.address)
+        self.channel = new_channel(self.port, address=self.address, client=self.client)
         grpc.channel_ready_future(self.channel).result(timeout=PATIENCE_S)
         self.keda = externalscaler_pb2_grpc.ExternalScalerStub(self.channel)
         self.health = health_pb2_grpc.HealthStub(self.channel)
@@ -125,8 +127,9 @@ class Answering(Keda, Program):
 class Scaler(Answering):
     """One standalone process."""
 
-    def __init__(self, *arguments, fake=None, env=None, ports="auto"):
+    def __init__(self, *arguments, fake=None, env=None, ports="auto", client=None):
         """Ports are free ones unless `ports` is None; any flag can be given again."""
+        self.client = client
         command = [BINARY, "--bind-address", "127.0.0.1", "--sampling-interval", "100ms",
                    "--health-check-interval", "1s"]
         if ports is not None:
@@ -193,11 +196,15 @@ class Stream:
         return wait_until(lambda: self.code, "the end of the stream")
 
 
-def new_channel(port, own_connection=False, address="127.0.0.1"):
-    return grpc.insecure_channel(
-        f"{address}:{port}",
-        options=[("grpc.enable_http_proxy", 0),
-                 ("grpc.use_local_subchannel_pool", int(own_connection))])
+def new_channel(port, own_connection=False, address="127.0.0.1", client=None):
+    """Over TLS where `client` (security.Client) is given. Certificates have the name localhost."""
+    options = [("grpc.enable_http_proxy", 0),
+               ("grpc.use_local_subchannel_pool", int(own_connection))]
+    where = f"{address}:{port}"
+    if client is None:
+        return grpc.insecure_channel(where, options)
+    options.append(("grpc.ssl_target_name_override", "localhost"))
+    return grpc.secure_channel(where, client.credentials(), options)
 
 
 def scaled_object(metadata, namespace="default", name="web"):

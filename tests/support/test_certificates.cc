@@ -54,9 +54,9 @@ void AddExtension(X509* certificate, int id, const std::string& value) {
 
 // Of \p issuer and its key, or of itself where that is null.
 PemPair Make(const std::string& name, const std::string& alternative_names, X509* issuer,
-             EVP_PKEY* issuer_key) {
+             EVP_PKEY* issuer_key, const char* curve) {
   static long serial = 0;
-  const Key key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
+  const Key key(EVP_EC_gen(curve), &EVP_PKEY_free);
   const Certificate certificate(X509_new(), &X509_free);
   X509* x509 = certificate.get();
   X509_set_version(x509, 2);
@@ -99,12 +99,14 @@ const std::string& AlpnList(const std::string& protocol) {
 
 }  // namespace
 
-TestAuthority::TestAuthority(const std::string& name) : self_(Make(name, "", nullptr, nullptr)) {}
+TestAuthority::TestAuthority(const std::string& name)
+    : self_(Make(name, "", nullptr, nullptr, "P-256")) {}
 
-PemPair TestAuthority::Issue(const std::string& common_name, const std::string& names) const {
+PemPair TestAuthority::Issue(const std::string& common_name, const std::string& names,
+                             const char* curve) const {
   const Certificate issuer = ReadCertificate(self_.certificate);
   const Key key = ReadKey(self_.key);
-  return Make(common_name, names, issuer.get(), key.get());
+  return Make(common_name, names, issuer.get(), key.get(), curve);
 }
 
 SslContext ServerContext(const PemPair& own, const std::string& protocol,

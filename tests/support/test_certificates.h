@@ -23,7 +23,9 @@ class TestAuthority {
   explicit TestAuthority(const std::string& name = "test authority");
   const std::string& pem() const { return self_.certificate; }
   /// \p names as OpenSSL writes them: "IP:127.0.0.1,DNS:kube.test".
-  PemPair Issue(const std::string& common_name, const std::string& names) const;
+  /// \p curve is that of the key.
+  PemPair Issue(const std::string& common_name, const std::string& names,
+                const char* curve = "P-256") const;
 
  private:
   PemPair self_;
