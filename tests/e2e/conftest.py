@@ -10,7 +10,8 @@ import private_hosts
 import pytest
 
 pytest.register_assert_rewrite("scenario", "scenarios_faults", "scenarios_keda", "scenarios_load",
-                               "scenarios_targets", "scenarios_engines", "scenarios_wake")
+                               "scenarios_targets", "scenarios_engines", "scenarios_wake",
+                               "scenarios_identity")
 # pylint: disable=wrong-import-position
 from registry import Runs  # noqa: E402
 from stack import Stack  # noqa: E402

@@ -10,6 +10,7 @@ from fake_driver import Gpu
 from fake_engine import ALLOW
 from fleet_processes import Hub, Node, agent
 from harness import free_port
+from security import Security
 from stack import HUB_ADDRESSES, HUBS
 
 NODES = 2
@@ -22,8 +23,9 @@ IDLE = {"gpu_util": 0, "mem_util": 0, "memory_used_mib": 600, "power_mw": 70000}
 class GpuFleet:
     """Two nodes with an agent each, and two hubs behind one name. Use as a context manager."""
 
-    def __init__(self, stack, namespace, number, logs):
+    def __init__(self, stack, namespace, number, logs, hub_flags=()):
         """`number` tells fleets of a stack apart. The logs of its processes end up in `logs`."""
+        self.hub_flags = hub_flags
         self._stack, self._namespace, self._number = stack, namespace, number
         self._logs = pathlib.Path(logs)
         # Short: the paths of sockets are limited.
@@ -32,6 +34,7 @@ class GpuFleet:
         self.hubs = [None for _ in HUB_ADDRESSES]
         self.port = free_port(HUB_ADDRESSES)
         self._agent_port = free_port(HUB_ADDRESSES)
+        self.security = Security(self._folder / "security", names=(HUBS,))
         self._processes = []
         self._ended = []
         self._ends = contextlib.ExitStack()
@@ -72,15 +75,25 @@ class GpuFleet:
     def start_hub(self, number):
         self.hubs[number] = self._start(f"hub-{number}", Hub(
             self._config, "--namespaces", self._namespace, "--service-names", HUBS,
-            *ALLOW, "--port", str(self.port),
+            *ALLOW, "--port", str(self.port), *self.hub_flags,
             address=HUB_ADDRESSES[number], agent_port=self._agent_port,
-            prefix=self._stack.hosts.command()))
+            prefix=self._stack.hosts.command(), security=self.security))
 
-    def start_agent(self, node):
+    def start_agent(self, node, token=None):
+        """With that token (default: its own)."""
+        self.give_token(node, self.token_for(node) if token is None else token)
         node.agent = self._start(node.name, agent(
             node, f"{HUBS}:{self._agent_port}", "--sampling-interval", "500ms",
             *ALLOW,
-            prefix=self._stack.hosts.command))
+            prefix=self._stack.hosts.command, security=self.security))
+
+    def token_for(self, node, **options):
+        """Of the agents' pod on that node; `options` as of Stack.agent_token."""
+        return self._stack.agent_token(node.name, **options)
+
+    def give_token(self, node, token):
+        """The agent on the node has that from its next stream on."""
+        self.security.token_file(node.name).write_text(token, encoding="utf-8")
 
     def kill(self, process):
         """Ends a hub or an agent at once, as the kernel does."""

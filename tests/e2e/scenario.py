@@ -25,6 +25,8 @@ SPARE = 1
 _SAMPLE_S = 0.5
 _MIRRORS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "Rollout": "rollouts"}
 NAME = "web"
+# KEDA's certificate for the hubs.
+AUTHENTICATION = "gpu-scaler"
 
 
 class Interrupted(Exception):
@@ -37,12 +39,12 @@ class Scenario:
     `gateway`."""
 
     def __init__(self, stack, name, number, folder, over, ready_after=1, shown=busy,
-                 engine_page=None, gateways=0):
+                 engine_page=None, gateways=0, hub_flags=()):
         self.stack, self.name, self._over = stack, name, over
         self.namespace = name.replace("_", "-")
         self._folder = folder
         folder.mkdir(parents=True)
-        self.fleet = GpuFleet(stack, self.namespace, number, folder)
+        self.fleet = GpuFleet(stack, self.namespace, number, folder, hub_flags)
         self.kubelet = Kubelet(stack, self.fleet, self.namespace, ready_after, shown, engine_page)
         self.gateway = Gateway(stack, number, self.kubelet, gateways)
         self.curve = Curve(name)
@@ -56,6 +58,7 @@ class Scenario:
         with contextlib.ExitStack() as ends:
             ends.callback(self._write)
             ends.enter_context(self.fleet)
+            self.stack.authenticate_keda(self.namespace, AUTHENTICATION, self.fleet.security)
             ends.enter_context(self.kubelet)
             ends.enter_context(self.gateway)
             ends.callback(self._end)
@@ -91,6 +94,8 @@ class Scenario:
         metadata = {key: str(value) for key, value in metadata.items()}
         return {"type": "external-push" if push else "external", "metricType": hpa_type,
                 **({"name": name} if name else {}),
+                # Another address is not the hubs', and is spoken to in plaintext.
+                **({} if address else {"authenticationRef": {"name": AUTHENTICATION}}),
                 "metadata": {"scalerAddress": address or self.fleet.address,
                              **(metadata or {"targetGpuUtilization": "80"})}}
 

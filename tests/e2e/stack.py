@@ -11,6 +11,7 @@ from kube_credentials import write_kubeconfig
 from mirror import Mirror
 from private_hosts import PrivateHosts
 from real_kube_api import RealKubeApi, free_ports, program
+from security import AGENTS, AUDIENCE
 
 # The HPA's clocks, scaled down from 15 s and 5 minutes. KEDA's polling goes with them.
 HPA_SYNC_S = 2
@@ -67,6 +68,32 @@ class Stack(RealKubeApi):
             if process:
                 process.kill()
         super().close()
+
+    # Who is who.
+
+    def agent_token(self, node, account=AGENTS[1], audience=AUDIENCE, **options):
+        """Bound to a pod of that account on that node; `options` as of `account_token`."""
+        namespace = AGENTS[0]
+        pod = f"{account}-{node}"
+        self.set_pod(namespace, pod, node=node, labels={"app": account},
+                     spec={"serviceAccountName": account})
+        return self.account_token(namespace, account, audience, pod=pod, **options)
+
+    def authenticate_keda(self, namespace, name, security):
+        """A TriggerAuthentication by which KEDA trusts the hubs and shows them its certificate."""
+        client = security.client()
+        files = {"caCert": client.ca, "tlsClientCert": client.certificate,
+                 "tlsClientKey": client.key}
+        self._need_namespace(namespace)
+        self.admin.call("POST", f"/api/v1/namespaces/{namespace}/secrets", {
+            "metadata": {"name": name},
+            "stringData": {key: path.read_text() for key, path in files.items()}})
+        self.admin.call(
+            "POST", f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/triggerauthentications", {
+                "apiVersion": "keda.sh/v1alpha1", "kind": "TriggerAuthentication",
+                "metadata": {"name": name},
+                "spec": {"secretTargetRef": [
+                    {"parameter": key, "name": name, "key": key} for key in files]}})
 
     def check(self):
         """Raises where one of the programs has ended."""

@@ -6,6 +6,7 @@ import pytest
 import scenarios_load  # first, since it has the longest
 import scenarios_engines
 import scenarios_faults
+import scenarios_identity
 import scenarios_keda
 import scenarios_targets
 import scenarios_wake
