@@ -140,6 +140,12 @@ class Scenario:
         condition = Scenario.condition
         return (condition(found, "Ready")[0], condition(found, "Active")[0]) == ("True", "False")
 
+    def is_known_not_to_be_wanted(self):
+        """Whether both hubs have asked what would wake it."""
+        decisions = [hub.debug("decisions").get(("ScaledObject", self.namespace, NAME, 0))
+                     for hub in self.fleet.hubs]
+        return all(one and one.get("now", {}).get("active") is False for one in decisions)
+
     def hpa_is_blind(self):
         return self.condition(self.hpa(), "ScalingActive") == ("False", "FailedGetExternalMetric")
 

@@ -25,6 +25,8 @@ def _asleep(web, *triggers, **spec):
     """No replica, and KEDA knows it."""
     web.deploy(replicas=0, load=0)
     web.scale(*triggers, low=0, cooldown=2, **spec)
+    # Before the first answer KEDA says the same; and a counter is compared with the page before.
+    web.wait(web.is_known_not_to_be_wanted, "the gateway's first pages")
     web.wait(lambda: web.is_answered_inactive(web.scaled_object()), "a first answer")
 
 
