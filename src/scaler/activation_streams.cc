@@ -15,6 +15,8 @@ using base::SteadyTime;
 
 /// Bounds how late a stream's age is seen, and the thread's pulse on /healthz.
 constexpr Duration kLongestWait = std::chrono::seconds(1);
+/// A stream that is to end has so long to take in what is on its way.
+constexpr Duration kLongestEnding = std::chrono::seconds(5);
 
 externalscaler::IsActiveResponse Response(bool active) {
   externalscaler::IsActiveResponse response;
@@ -82,8 +84,9 @@ void ActivationStreams::CountRefusal(telemetry::Method method, const grpc::Statu
   if (!refusal.ok()) counters_.errors[static_cast<size_t>(method)].Add();
 }
 
-ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(AskedTrigger trigger) {
-  auto stream = ActivityStream::Make([this](ActivityStream* done) { Remove(done); });
+ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(
+    const grpc::CallbackServerContext& context, AskedTrigger trigger) {
+  auto stream = ActivityStream::Make(context, [this](ActivityStream* done) { Remove(done); });
   std::optional<grpc::Status> refusal;
   {
     base::MutexLock lock(mutex_);
@@ -100,8 +103,9 @@ ActivationStreams::ActivityStream* ActivationStreams::OpenActivity(AskedTrigger 
 }
 
 ActivationStreams::SpecStream* ActivationStreams::OpenSpecs(
-    AskedTrigger trigger, externalscaler::GetMetricSpecResponse specs) {
-  auto stream = SpecStream::Make([this](SpecStream* done) { Remove(done); });
+    const grpc::CallbackServerContext& context, AskedTrigger trigger,
+    externalscaler::GetMetricSpecResponse specs) {
+  auto stream = SpecStream::Make(context, [this](SpecStream* done) { Remove(done); });
   std::optional<grpc::Status> refusal;
   {
     base::MutexLock lock(mutex_);
@@ -171,6 +175,9 @@ SteadyTime ActivationStreams::Advance(Activity& activity, SteadyTime now) {
   if (const auto ending = Ending(active.status(), activity.known, now - activity.opened)) {
     CountRefusal(telemetry::Method::kStreamIsActive, *ending);
     activity.stream->End(*ending);
+    if (now - activity.opened >= options_.longest_age + kLongestEnding) {
+      activity.stream->CutIfStuck();
+    }
     return now + kLongestWait;
   }
   if (absl::IsNotFound(active.status())) return activity.opened + WaitingCalls::kPatience;
@@ -190,6 +197,7 @@ SteadyTime ActivationStreams::Advance(Specs& specs, SteadyTime now) {
   if (const auto ending = Ending(known, specs.known, now - specs.opened)) {
     CountRefusal(telemetry::Method::kStreamMetricSpec, *ending);
     specs.stream->End(*ending);
+    if (now - specs.opened >= options_.longest_age + kLongestEnding) specs.stream->CutIfStuck();
   } else if (known.ok() && !specs.sent) {
     SetKnown(specs.known);
     specs.stream->Send(specs.response);

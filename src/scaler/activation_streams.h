@@ -66,10 +66,11 @@ class ActivationStreams {
   /// The server must have ended: no stream may be left.
   ~ActivationStreams() = default;
 
-  /// What to hand to gRPC for StreamIsActive.
-  ActivityStream* OpenActivity(AskedTrigger trigger);
+  /// What to hand to gRPC for StreamIsActive, whose context that is.
+  ActivityStream* OpenActivity(const grpc::CallbackServerContext& context, AskedTrigger trigger);
   /// For StreamMetricSpec: \p specs once, since they come from metadata that cannot change.
-  SpecStream* OpenSpecs(AskedTrigger trigger, externalscaler::GetMetricSpecResponse specs);
+  SpecStream* OpenSpecs(const grpc::CallbackServerContext& context, AskedTrigger trigger,
+                        externalscaler::GetMetricSpecResponse specs);
 
   /// Starts the thread that watches the streams. Until then Turn may be called by hand.
   void Start();

@@ -4,6 +4,7 @@
 // way a newer message replaces the one that waits, so nothing queues behind a slow client.
 #pragma once
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <functional>
@@ -20,9 +21,11 @@ namespace kgs::scaler {
 template <typename Message>
 class PushStream final : public grpc::ServerWriteReactor<Message> {
  public:
-  /// \p on_done is called once, on a gRPC thread, when nothing more can be sent.
-  static std::shared_ptr<PushStream> Make(std::function<void(PushStream*)> on_done) {
-    auto stream = std::shared_ptr<PushStream>(new PushStream(std::move(on_done)));
+  /// \p on_done is called once, on a gRPC thread, when nothing more can be sent. \p context is the
+  /// stream's own.
+  static std::shared_ptr<PushStream> Make(const grpc::CallbackServerContext& context,
+                                          std::function<void(PushStream*)> on_done) {
+    auto stream = std::shared_ptr<PushStream>(new PushStream(context, std::move(on_done)));
     base::MutexLock lock(stream->mutex_);
     stream->self_ = stream;
     return stream;
@@ -32,7 +35,7 @@ class PushStream final : public grpc::ServerWriteReactor<Message> {
   void Send(Message message) {
     {
       base::MutexLock lock(mutex_);
-      if (ending_ || finished_) return;
+      if (ending_) return;
       if (writing_) {
         waiting_ = std::move(message);
         return;
@@ -47,38 +50,47 @@ class PushStream final : public grpc::ServerWriteReactor<Message> {
   void End(grpc::Status status) {
     {
       base::MutexLock lock(mutex_);
-      if (ending_ || finished_) return;
-      if (writing_) {
-        ending_ = std::move(status);
-        return;
-      }
-      finished_ = true;
+      if (!ending_) ending_ = std::move(status);
     }
-    this->Finish(status);
+    FinishIfDue();
+  }
+
+  /// Cuts a stream that is ending while a write is under way: a client that takes in nothing would
+  /// keep it for ever.
+  void CutIfStuck() {
+    {
+      base::MutexLock lock(mutex_);
+      if (!ending_ || !writing_) return;
+      // Till then it does not finish, and the context is there.
+      ++holds_;
+    }
+    context_.TryCancel();
+    {
+      base::MutexLock lock(mutex_);
+      --holds_;
+    }
+    FinishIfDue();
   }
 
   void OnWriteDone(bool ok) override {
-    std::optional<grpc::Status> finish;
+    bool more = false;
     {
       base::MutexLock lock(mutex_);
       writing_ = false;
-      if (!ok) {
-        finish = grpc::Status(grpc::StatusCode::CANCELLED, "the client went away");
-      } else if (ending_) {
-        finish = ending_;
-      } else if (waiting_) {
+      if (!ok && !ending_) {
+        ending_ = grpc::Status(grpc::StatusCode::CANCELLED, "the client went away");
+      }
+      more = !ending_ && waiting_.has_value();
+      if (more) {
         writing_ = true;
         sending_ = std::move(*waiting_);
         waiting_.reset();
-      } else {
-        return;
       }
-      finished_ = finish.has_value();
     }
-    if (finish) {
-      this->Finish(*finish);
-    } else {
+    if (more) {
       this->StartWrite(&sending_);
+    } else {
+      FinishIfDue();
     }
   }
 
@@ -95,16 +107,33 @@ class PushStream final : public grpc::ServerWriteReactor<Message> {
   }
 
  private:
-  explicit PushStream(std::function<void(PushStream*)> on_done) : on_done_(std::move(on_done)) {}
+  PushStream(const grpc::CallbackServerContext& context, std::function<void(PushStream*)> on_done)
+      : context_(context), on_done_(std::move(on_done)) {}
 
+  /// Tells gRPC of the end, where there is one and nothing is under way. Once.
+  void FinishIfDue() {
+    std::optional<grpc::Status> status;
+    {
+      base::MutexLock lock(mutex_);
+      if (!ending_ || finished_ || writing_ || holds_ > 0) return;
+      finished_ = true;
+      status = ending_;
+    }
+    this->Finish(*status);
+  }
+
+  /// There until OnDone.
+  const grpc::CallbackServerContext& context_;
   const std::function<void(PushStream*)> on_done_;
   base::Mutex mutex_;
   /// Set before gRPC knows the stream, cleared by OnDone.
   std::shared_ptr<PushStream> self_ KGS_GUARDED_BY(mutex_);
   bool writing_ KGS_GUARDED_BY(mutex_) = false;
-  bool finished_ KGS_GUARDED_BY(mutex_) = false;
-  /// The status to end with once the write under way is done.
+  /// The status to end with once nothing is under way.
   std::optional<grpc::Status> ending_ KGS_GUARDED_BY(mutex_);
+  /// Calls of ours that need the context.
+  int holds_ KGS_GUARDED_BY(mutex_) = 0;
+  bool finished_ KGS_GUARDED_BY(mutex_) = false;
   std::optional<Message> waiting_ KGS_GUARDED_BY(mutex_);
   /// Owned by gRPC while writing_, by the thread that sets writing_ otherwise.
   Message sending_;

@@ -67,8 +67,9 @@ grpc::ServerUnaryReactor* FinishUnary(grpc::CallbackServerContext* context, grpc
 
 /// A stream that ends before its first message.
 template <typename Message>
-grpc::ServerWriteReactor<Message>* RefusedStream(const grpc::Status& status) {
-  auto stream = PushStream<Message>::Make([](PushStream<Message>*) {});
+grpc::ServerWriteReactor<Message>* RefusedStream(const grpc::CallbackServerContext& context,
+                                                 const grpc::Status& status) {
+  auto stream = PushStream<Message>::Make(context, [](PushStream<Message>*) {});
   stream->End(status);
   return stream.get();
 }
@@ -225,18 +226,18 @@ grpc::ServerWriteReactor<IsActiveResponse>* Service::StreamIsActive(
     grpc::CallbackServerContext* context, const ScaledObjectRef* request) {
   auto asked = Ask(*context, *request);
   const grpc::Status status = Finish(Method::kStreamIsActive, asked.status());
-  if (!status.ok()) return RefusedStream<IsActiveResponse>(status);
-  return streams_.OpenActivity(*std::move(asked));
+  if (!status.ok()) return RefusedStream<IsActiveResponse>(*context, status);
+  return streams_.OpenActivity(*context, *std::move(asked));
 }
 
 grpc::ServerWriteReactor<GetMetricSpecResponse>* Service::StreamMetricSpec(
     grpc::CallbackServerContext* context, const ScaledObjectRef* request) {
   auto asked = Ask(*context, *request);
   const grpc::Status status = Finish(Method::kStreamMetricSpec, asked.status());
-  if (!status.ok()) return RefusedStream<GetMetricSpecResponse>(status);
+  if (!status.ok()) return RefusedStream<GetMetricSpecResponse>(*context, status);
   GetMetricSpecResponse response;
   FillSpecs(*asked->specs, &response);
-  return streams_.OpenSpecs(*std::move(asked), std::move(response));
+  return streams_.OpenSpecs(*context, *std::move(asked), std::move(response));
 }
 
 }  // namespace kgs::scaler

@@ -13,6 +13,7 @@ import grpc
 import pytest
 import reflection_pb2
 import reflection_pb2_grpc
+from deaf_client import DeafClient
 from harness import (PATIENCE_S, RPC_DEADLINE_S, new_channel, refusal, scaled_object, wait_until)
 
 
@@ -67,6 +68,18 @@ def test_server_reflection_takes_few_threads(node):
             node.value()
         finally:
             closed.set()
+
+
+def test_a_stream_that_takes_in_nothing_ends(fake, start):
+    """A message to it is under way for ever, and would hold up its end."""
+    scaler = start("--stream-max-age", "10s", "--max-connection-age", "0s", fake=fake)
+    scaler.wait_sampled()
+    with DeafClient(scaler.port) as deaf:
+        for _ in range(3):
+            deaf.call("/externalscaler.ExternalScaler/StreamIsActive", scaled_object({}))
+        wait_until(lambda: scaler.gauge("open_streams") == 3, "the streams")
+        wait_until(lambda: scaler.gauge("open_streams") == 0, "their end")
+        assert scaler.value() == 80
 
 
 GARBAGE = {
