@@ -74,12 +74,12 @@ def test_objects_streams_and_history(limited, api):
         assert exceeded(limited, "streams") == 0
         is_blind(limited, first)
 
-    # Of three answers the first is forgotten.
-    assert exceeded(limited, "decision_history") == 0
+    # Of three more answers the first is forgotten at the latest.
+    before = exceeded(limited, "decision_history")
     for number in range(3):
         api.set_pod("default", f"first-{number}", node="node-a", labels={"app": "first"})
         is_blind(limited, first, f"default/first-{number}")
-    assert exceeded(limited, "decision_history") >= 1
+    assert exceeded(limited, "decision_history") > before
     assert len(limited.decisions(first)["answered"]) == 2
 
     # Once one goes there is room.
