@@ -64,7 +64,7 @@ int Run() {
   int port = 0;
   grpc::ServerBuilder builder;
   scaler::SetUpServer(builder, {}, &port);
-  fleet::SetUpForAgents(builder);
+  fleet::SetUpForAgents(builder, {});
   builder.RegisterService(&service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
