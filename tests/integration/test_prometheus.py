@@ -11,8 +11,10 @@ import pytest
 import yaml
 from fake_engine import ALLOW, FakeEngine
 from fleet import Fleet
+from fleet_processes import Hub
 from harness import wait_until
 from prometheus import Prometheus
+from security import Security
 
 QUERIES = monitoring.panel_queries()
 CLUSTER = "test"
@@ -66,9 +68,11 @@ def make_everything_happen(fleet, stack):
     stream = hub.asked_for(pushed).open_stream()
     stack.callback(stream.call.cancel)
     wait_until(lambda: hub.gauge("open_streams") == 1, "the stream")
+    # With certificates, and with agents that would have to prove who they are.
+    return stack.enter_context(Hub(fleet.kubeconfig, security=Security(fleet.folder / "secure")))
 
 
-def configuration(fleet):
+def configuration(fleet, secure):
     """That of scrape.yaml, with what Kubernetes would have said of each process."""
     job, = yaml.safe_load(monitoring.SCRAPE.read_text(encoding="utf-8"))["scrape_configs"]
     del job["kubernetes_sd_configs"]
@@ -81,6 +85,7 @@ def configuration(fleet):
             "__meta_kubernetes_pod_name": pod, "__meta_kubernetes_pod_node_name": node}}
     job["static_configs"] = [
         *(target(hub, f"hub-{number}", "cpu-1") for number, hub in enumerate(fleet.hubs)),
+        target(secure, "secure", "cpu-1"),
         *(target(node.agent, f"agent-{name}", name) for name, node in fleet.nodes.items())]
     return {"global": {"scrape_interval": "200ms", "evaluation_interval": "200ms"},
             "rule_files": [str(monitoring.RULES)], "scrape_configs": [job]}
@@ -90,7 +95,7 @@ def configuration(fleet):
 def fleet(private_names):
     with contextlib.ExitStack() as stack:
         running = start_fleet(stack)
-        make_everything_happen(running, stack)
+        running.secure = make_everything_happen(running, stack)
         yield running
 
 
@@ -98,7 +103,7 @@ class Observed(Prometheus):
     """Scrapes a fleet that KEDA asks all the while."""
 
     def __init__(self, folder, fleet):
-        super().__init__(folder, configuration(fleet))
+        super().__init__(folder, configuration(fleet, fleet.secure))
         self._asked = fleet.hubs[0].asked_for(fleet.web)
 
     def query(self, expression):
