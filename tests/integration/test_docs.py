@@ -184,6 +184,28 @@ def test_metrics_in_the_text(file):
     assert monitoring.names(text) <= monitoring.documented()
 
 
+# README repeats some of what others say.
+
+README = documents.ROOT / "README.md"
+
+
+def test_profiles_of_the_readme():
+    def rows(file):
+        return documents.table(file, "Profile")
+    shown = rows(README)
+    assert shown == [row[:3] for row in rows(documents.ROOT / "docs" / "configuration.md")]
+
+
+def test_figures_of_the_readme():
+    """They are those of docs/benchmarks.md."""
+    measured = (documents.ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    rows = documents.table(README, "What")
+    figures = re.findall(r"\d+\.\d+", " ".join(" ".join(row[1:3]) for row in rows))
+    assert len(figures) >= len(rows)
+    for figure in figures:
+        assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d.])", measured), figure
+
+
 # Troubleshooting.
 
 TROUBLE = documents.ROOT / "docs" / "troubleshooting.md"

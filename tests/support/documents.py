@@ -109,6 +109,20 @@ def commands(block):
     return found
 
 
+def table(file, first):
+    """The rows of the first table whose first column is called `first`."""
+    rows = []
+    for line in prose(file).splitlines():
+        if not line.startswith("|"):
+            if rows:
+                break
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if rows or cells[0] == first:
+            rows.append(cells)
+    return rows[2:]
+
+
 def triggers_metadata(value):
     """Every `metadata` of a trigger for this scaler in a YAML document."""
     if isinstance(value, dict):
