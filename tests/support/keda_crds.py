@@ -20,7 +20,8 @@ _PATCHES = {"scaledobjects.keda.sh": "scaledobject_patch.yaml",
 
 def keda_crds():
     """All definitions of KEDA, ready to be created."""
-    folder = _module() / "config" / "crd"
+    version = re.search(rf"^\s+{re.escape(_MODULE)} (v\S+)", _GO_MOD.read_text(), re.MULTILINE)[1]
+    folder = module_folder(_MODULE, version) / "config" / "crd"
     result = []
     for path in sorted((folder / "bases").glob("*.yaml")):
         definition = _load(path)
@@ -55,11 +56,11 @@ def scalable_crd(kind):
     }
 
 
-def _module():
-    version = re.search(rf"^\s+{re.escape(_MODULE)} (v\S+)", _GO_MOD.read_text(), re.MULTILINE)[1]
+def module_folder(module, version):
+    """Where a Go module's files are; it is fetched where it is missing."""
     # Away from any go.mod, which might want another Go.
     with tempfile.TemporaryDirectory() as elsewhere:
-        answer = subprocess.run(["go", "mod", "download", "-json", f"{_MODULE}@{version}"],
+        answer = subprocess.run(["go", "mod", "download", "-json", f"{module}@{version}"],
                                 cwd=elsewhere, stdout=subprocess.PIPE, text=True, check=True)
     return pathlib.Path(json.loads(answer.stdout)["Dir"])
 

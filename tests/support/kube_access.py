@@ -19,9 +19,10 @@ class KubeAccess:
                           {**TOKENS, "token": self.token, "invalid": "not-a-token"}.get(user))
 
     def kubeconfig(self, path, user="cert"):
-        """Writes a kubeconfig of the reader (`user`: cert, token, token-file) and returns path."""
-        if user == "cert":
-            certificate, key = self._certificates["cert"]
+        """Writes a kubeconfig of the reader (`user`: cert, token, token-file), or of "admin" where
+        there is one, and returns path."""
+        if user in self._certificates:
+            certificate, key = self._certificates[user]
             entry = {"client-certificate": certificate, "client-key": key}
         elif user == "token":
             entry = {"token": self.token}
