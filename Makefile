@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front of CMake's presets and scripts/; a fresh Debian has no make, the scripts need bash only.
-.PHONY: run build test test-asan test-tsan e2e lint proto bench bench-fleet fuzz clean
+.PHONY: run build test test-asan test-tsan e2e lint proto bench bench-fleet fuzz manifests deploy clean
 run:        ; ./scripts/run
 build:      ; ./scripts/build release
 test:       ; ./scripts/test
@@ -12,4 +12,6 @@ proto:      ; ./scripts/build release kgs_proto
 bench:      ; ./scripts/bench
 bench-fleet: ; ./scripts/bench-fleet
 fuzz:       ; ./scripts/build fuzz && ./scripts/fuzz build/fuzz
+manifests:  ; ./scripts/manifests
+deploy:     ; ./scripts/deploy $(IMAGE)
 clean:      ; rm -rf build

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a real kube-apiserver makes of the chart and the examples.
+"""What a real kube-apiserver makes of the chart, the manifests and the examples.
 
 Needs helm, Go and the programs of tests/e2e/kubernetes/build.
 """
@@ -8,11 +8,12 @@ import base64
 import copy
 import json
 import shlex
+import subprocess
 
 import keda_crds
 import pytest
 import yaml
-from chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, load_file, render, run_helm
+from chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, load, load_file, render, run_helm
 from kube_client import ApiError
 from real_kube_api import RealKubeApi
 
@@ -82,6 +83,13 @@ def cluster():
 @pytest.mark.parametrize("case", CASES)
 def test_every_object_is_accepted(cluster, case):
     for one in render(*CASES[case]):
+        cluster.try_out(one)
+
+
+def test_the_manifests_are_accepted(cluster):
+    made = subprocess.run([ROOT / "scripts" / "agent-certificates"], stdout=subprocess.PIPE,
+                          text=True, check=True).stdout
+    for one in load_file(ROOT / "deploy" / "manifests.yaml") + load(made):
         cluster.try_out(one)
 
 
