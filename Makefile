@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front of CMake's presets and scripts/; a fresh Debian has no make, the scripts need bash only.
-.PHONY: run build test test-asan test-tsan e2e lint proto bench bench-fleet fuzz manifests deploy clean
+.PHONY: run build test test-asan test-tsan e2e lint proto bench bench-fleet fuzz manifests deploy \
+  docker-build docker-release image-check clean
 run:        ; ./scripts/run
 build:      ; ./scripts/build release
 test:       ; ./scripts/test
@@ -14,4 +15,7 @@ bench-fleet: ; ./scripts/bench-fleet
 fuzz:       ; ./scripts/build fuzz && ./scripts/fuzz build/fuzz
 manifests:  ; ./scripts/manifests
 deploy:     ; ./scripts/deploy $(IMAGE)
+docker-build:   ; ./scripts/docker-build $(IMAGE)
+docker-release: ; ./scripts/docker-release "$(VERSION)" "$(REGISTRY)"
+image-check:    ; ./scripts/image-check
 clean:      ; rm -rf build

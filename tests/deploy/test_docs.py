@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/deploying.md lists every value of the chart, with its default, in the order of values.yaml."""
+"""docs/deploying.md lists every value of the chart, with its default, in values.yaml's order."""
 
 import json
 import re
