@@ -13,7 +13,7 @@ from chart import NAMESPACE, render
 from fleet_processes import Hub
 from harness import wait_until
 from kube_credentials import write_kubeconfig
-from real_kube_api import RealKubeApi
+from real_kube_api import READER_RULES, RealKubeApi
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 TEAM = "team-a"
@@ -115,11 +115,22 @@ def refused(hub, check):
     return next((text for text in texts if "HTTP 403" in text), None)
 
 
+def rights(rules):
+    """The verbs by what they are for."""
+    return {(group, resource): set(rule["verbs"]) for rule in rules for group in rule["apiGroups"]
+            for resource in rule["resources"]}
+
+
 def test_every_right_has_its_check():
     role = next(one for one in render() if one["kind"] == "ClusterRole")
-    rights = {(group, resource) for rule in role["rules"] for group in rule["apiGroups"]
-              for resource in rule["resources"]}
-    assert rights - {("authentication.k8s.io", "tokenreviews")} == set(CHECKS)
+    # That of tokenreviews is test_running.py's.
+    assert set(rights(role["rules"])) - {("authentication.k8s.io", "tokenreviews")} == set(CHECKS)
+
+
+def test_the_hubs_of_the_other_tests_have_the_same_rights():
+    """Those of tests/e2e too: what they show, they show of a hub that may do this and no more."""
+    role = next(one for one in render() if one["kind"] == "ClusterRole")
+    assert rights(role["rules"]) == rights(READER_RULES)
 
 
 @pytest.mark.parametrize("arguments, flags", [

@@ -33,13 +33,14 @@ def _rule(group, resources, verbs=("get", "list", "watch")):
     return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
 
 
-# What a hub needs.
+# What a hub needs: the chart's rules, which tests/deploy/test_access.py compares with these.
 READER_RULES = [
     _rule("keda.sh", ["scaledobjects", "scaledjobs"]),
-    _rule("", ["pods", "services"]),
+    _rule("", ["pods"]),
+    _rule("", ["services"], ["list", "watch"]),
     _rule("apps", ["deployments", "statefulsets", "replicasets"]),
     _rule("resource.k8s.io", ["resourceslices"]),
-    _rule("*", ["*/scale"]),
+    _rule("*", ["*/scale"], ["get"]),
     _rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
 ]
 
