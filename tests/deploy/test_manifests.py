@@ -77,14 +77,14 @@ def test_the_certificates_are_what_they_mount():
 
 @pytest.fixture
 def kubectl(tmp_path):
-    """An environment with a kubectl that keeps what it applies in files, and knows no Secret unless
-    there is a file of that name."""
+    """An environment with a kubectl that keeps what it applies in files, and finds the certificates
+    that the file `found` lists; with "unreachable" in it, none can be asked for."""
     program = tmp_path / "kubectl"
     program.write_text(f"""#!/bin/sh
 cd {tmp_path}
 echo "$*" >>calls
 case "$*" in
-  *"get secret"*) test -e secret ;;
+  *secret/*) if grep -qs unreachable found; then exit 1; elif test -e found; then cat found; fi ;;
   apply*) n=$(ls | grep -c applied); cat >applied-$n.yaml ;;
 esac
 """, encoding="utf-8")
@@ -101,11 +101,29 @@ def test_deploying_makes_certificates_and_takes_the_image(kubectl, tmp_path):
     assert len(deployed) == len(load_file(MANIFESTS))
 
 
+CERTIFICATES = ["secret/keda-gpu-scaler-agents-tls", "configmap/keda-gpu-scaler-agents-ca"]
+
+
 def test_deploying_again_keeps_certificates(kubectl, tmp_path):
-    (tmp_path / "secret").touch()
+    (tmp_path / "found").write_text("\n".join(CERTIFICATES), encoding="utf-8")
     script("deploy", "registry.example/keda-gpu-scaler@sha256:" + 64 * "a", env=kubectl)
     assert find(load_file(tmp_path / "applied-0.yaml"), "Deployment")
     assert not (tmp_path / "applied-1.yaml").exists()
+
+
+@pytest.mark.parametrize("found", CERTIFICATES)
+def test_half_of_the_certificates_is_none(kubectl, tmp_path, found):
+    """The other half is of no use: the CA's key is gone."""
+    (tmp_path / "found").write_text(found, encoding="utf-8")
+    script("deploy", "registry.example/keda-gpu-scaler:v1", env=kubectl)
+    made = load_file(tmp_path / "applied-0.yaml")
+    assert [one["kind"] for one in made] == ["Secret", "ConfigMap"]
+
+
+def test_no_new_certificates_where_the_old_cannot_be_asked_for(kubectl, tmp_path):
+    (tmp_path / "found").write_text("unreachable", encoding="utf-8")
+    script("deploy", "registry.example/keda-gpu-scaler:v1", env=kubectl, status=1)
+    assert not (tmp_path / "applied-0.yaml").exists()
 
 
 @pytest.mark.parametrize("arguments", [(), ("keda-gpu-scaler",), ("a|b:c",)])
