@@ -75,6 +75,9 @@ def test_the_plain_command():
     ("agentTls.source=certManager,agentTls.caConfigMap=a", "set agentTls.issuerRef.name"),
     ("agentTls.source=certManager,agentTls.issuerRef.name=a", "set agentTls.caConfigMap"),
     ("kedaTls.enabled=true,kedaTls.source=secret", "set kedaTls."),
+    # Rather than a port that is plaintext all the same.
+    ("mode=node,kedaTls.enabled=true", "kedaTls.enabled is for mode hub"),
+    ("hub.drainSeconds=26", "hub.terminationGracePeriodSeconds is 30"),
 ])
 def test_a_wrong_value_is_refused_by_name(wrong, named):
     assert named in refusal("--set", wrong)
@@ -117,6 +120,11 @@ def test_mode_node_is_a_daemonset_and_a_service():
     spec = pod(find(objects, "DaemonSet"))
     assert spec["containers"][0]["args"][0] == "--kubeconfig=none"
     assert spec["automountServiceAccountToken"] is False and "serviceAccountName" not in spec
+    # Nobody asks the kubelet, so that nothing takes root.
+    assert not spec["volumes"]
+    assert spec["containers"][0]["securityContext"]["runAsUser"] == 65532
+    mig = agent_of("--set", "mode=node,mig.monitor=true")["containers"][0]["securityContext"]
+    assert mig["runAsUser"] == 0
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -184,6 +192,9 @@ def test_what_takes_more_is_asked_for():
     assert "/home/kubernetes/bin/nvidia" in [one["hostPath"]["path"] for one in gke["volumes"]
                                              if "hostPath" in one]
     assert "gke-accelerator" in json.dumps(gke["affinity"])
+    term = "podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0]"
+    both = agent_of("--set", f"platform=gke,affinity.{term}.topologyKey=zone")["affinity"]
+    assert both["nodeAffinity"] == gke["affinity"]["nodeAffinity"] and "podAntiAffinity" in both
 
 
 def test_hubs_are_no_root_and_have_their_token_and_certificates_alone():

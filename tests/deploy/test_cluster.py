@@ -123,8 +123,8 @@ def pod_of(workload):
 
 
 def test_the_pod_security_standards(cluster):
-    """Hubs pass `restricted`. Agents need the kubelet's socket, and nothing else that `baseline`
-    forbids."""
+    """Hubs pass `restricted`, and so does mode node. Agents need the kubelet's socket, and nothing
+    else that `baseline` forbids."""
     for level in ("restricted", "baseline"):
         cluster.admin.call("POST", "/api/v1/namespaces", {"metadata": {
             "name": level, "labels": {"pod-security.kubernetes.io/enforce": level}}})
@@ -137,6 +137,8 @@ def test_the_pod_security_standards(cluster):
             cluster.try_out(pod_of(agent), "/api/v1/namespaces/baseline/pods")
         message = refusal.value.answer.json()["message"]
         assert message.count("hostPath volumes") == 1 and ", " not in message.split("latest\": ")[1]
+    node = next(one for one in render(*CASES["node"]) if one["kind"] == "DaemonSet")
+    cluster.try_out(pod_of(node), "/api/v1/namespaces/restricted/pods")
 
 
 # The release in a cluster.
@@ -205,6 +207,21 @@ def test_the_release(cluster, helm):
 def test_a_cluster_without_the_runtime_class_is_warned_of(helm):
     notes = helm("install", "other", CHART, "--set", "runtimeClassName=absent", "--dry-run=server")
     assert "has no RuntimeClass absent" in notes
+
+
+def test_a_keda_elsewhere_is_warned_of(cluster, helm):
+    """The NetworkPolicy would keep it out, and nothing else would say so."""
+    def warned(*arguments):
+        return "no Deployment keda-operator in namespace" in helm(
+            "install", "other", CHART, "--dry-run=server", *arguments)
+    assert warned()
+    labels = {"app": "keda-operator"}
+    cluster.admin.call("POST", "/apis/apps/v1/namespaces/keda-system/deployments", {
+        "metadata": {"name": "keda-operator"}, "spec": {
+            "selector": {"matchLabels": labels}, "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "keda-operator", "image": "keda"}]}}}})
+    assert warned() and not warned("--set", "keda.namespace=keda-system")
 
 
 def test_a_damaged_ca_is_said(cluster, helm):
