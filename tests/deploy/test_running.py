@@ -22,7 +22,9 @@ from real_kube_api import RealKubeApi
 
 NODE = "node-a"
 METADATA = {"scalerAddress": f"{RELEASE}.{NAMESPACE}.svc:6000", "profile": "triton-inference"}
-ROLE = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{RELEASE}-hub"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ROLE = f"{RBAC}/clusterroles/{RELEASE}-hub"
+TOKENS_ROLE = f"{RBAC}/namespaces/{NAMESPACE}/roles/{RELEASE}-hub-agents"
 
 
 class Api(RealKubeApi):
@@ -143,15 +145,21 @@ class InstalledHub(Hub):
 
 
 @contextlib.contextmanager
-def installed_agent(api, hub, folder):
-    """The agent of the release, in a pod on NODE, whose one GPU is at 92 %."""
+def installed_agent(api, hub, folder, names_node=True):
+    """The agent of the release, in a pod on NODE, whose one GPU is at 92 %. Its token names the node,
+    or does not, as before Kubernetes 1.30."""
     template = workload(api, "daemonsets", "agent")
     pod = {"metadata": {"name": "agent-a", "labels": template["metadata"]["labels"]},
            "spec": {**copy.deepcopy(template["spec"]), "nodeName": NODE}}
     api.admin.request("DELETE", f"/api/v1/namespaces/{NAMESPACE}/pods/agent-a",
                       gracePeriodSeconds=0)
     pod = api.admin.call("POST", f"/api/v1/namespaces/{NAMESPACE}/pods", pod)
-    flags = arguments(pod, mount(api, pod, folder / "agent"))
+    mounts = mount(api, pod, folder / "agent")
+    if not names_node:
+        (mounts["/var/run/secrets/keda-gpu-scaler"] / "token").write_text(api.account_token(
+            NAMESPACE, pod["spec"]["serviceAccountName"], "keda-gpu-scaler", "agent-a",
+            names_node=False), encoding="utf-8")
+    flags = arguments(pod, mounts)
     host = next(one for one in flags if one.startswith("--hub="))
     host = host.removeprefix("--hub=").split(":", maxsplit=1)[0]
     gpu = Gpu(0, gpu_util=92, memory_total_mib=81920, memory_used_mib=1024, power_mw=100000)
@@ -180,17 +188,30 @@ def test_from_the_gpu_to_keda(api, tmp_path):
 
 
 @pytest.mark.usefixtures("release")
-def test_without_token_reviews_no_agent_is_believed(api, tmp_path):
-    """The one right of the chart's role that test_access.py does not take away."""
-    role = api.admin.get(ROLE)
-    kept = [rule for rule in role["rules"] if rule["resources"] != ["tokenreviews"]]
-    assert len(kept) == len(role["rules"]) - 1
-    api.admin.call("PATCH", ROLE, {"rules": kept}, content_type="application/merge-patch+json")
+def test_a_token_that_names_no_node_is_that_of_its_pods(api, tmp_path):
+    with InstalledHub(api, tmp_path) as hub, installed_agent(api, hub, tmp_path, names_node=False):
+        hub.asked_by("team", "web").wait_value(92, **METADATA)
+
+
+# The rights that test_access.py does not take away: where, of what, and whether the token names its
+# node.
+@pytest.mark.parametrize("role, resource, names_node", [
+    (ROLE, "tokenreviews", True), (TOKENS_ROLE, "pods", False)], ids=["reviews", "pods"])
+@pytest.mark.usefixtures("release")
+def test_without_the_right_no_agent_is_believed(api, tmp_path, role, resource, names_node):
+    rules = api.admin.get(role)["rules"]
+    kept = [rule for rule in rules if rule["resources"] != [resource]]
+    assert len(kept) == len(rules) - 1
+
+    def set_rules(value):
+        api.admin.call("PATCH", role, {"rules": value}, content_type="application/merge-patch+json")
+    set_rules(kept)
     try:
-        with InstalledHub(api, tmp_path) as hub, installed_agent(api, hub, tmp_path) as agent:
+        with InstalledHub(api, tmp_path) as hub, \
+                installed_agent(api, hub, tmp_path, names_node) as agent:
             said = wait_until(lambda: agent.logged("no stream to a hub"), "a refusal")
-            assert any("tokenreviews" in str(line) for line in said + hub.log())
+            assert any(resource in str(line) and "RBAC does not allow it" in str(line)
+                       for line in said + hub.log()), said
             assert hub.gauge("agents_connected") == 0
     finally:
-        api.admin.call("PATCH", ROLE, {"rules": role["rules"]},
-                       content_type="application/merge-patch+json")
+        set_rules(rules)

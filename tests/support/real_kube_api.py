@@ -29,15 +29,16 @@ from kube_kinds import (KINDS, UNRECORDED, Kind, apply_fields, manifest, pod_fie
 _SHORTEST_TOKEN_S = 600
 
 
-def _rule(group, resources, verbs=("get", "list", "watch")):
+def _rule(group, resources, verbs=("list", "watch")):
     return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
 
 
 # What a hub needs: the chart's rules, which tests/deploy/test_access.py compares with these.
 READER_RULES = [
     _rule("keda.sh", ["scaledobjects", "scaledjobs"]),
-    _rule("", ["pods"]),
-    _rule("", ["services"], ["list", "watch"]),
+    _rule("", ["pods", "services"]),
+    # For tokens; the chart's hubs may in the agents' namespace alone.
+    _rule("", ["pods"], ["get"]),
     _rule("apps", ["deployments", "statefulsets", "replicasets"]),
     _rule("resource.k8s.io", ["resourceslices"]),
     _rule("*", ["*/scale"], ["get"]),
