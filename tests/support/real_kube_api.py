@@ -33,12 +33,10 @@ def _rule(group, resources, verbs=("list", "watch")):
     return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
 
 
-# What a hub needs: the chart's rules, which tests/deploy/test_access.py compares with these.
+# What a hub needs: the chart's ClusterRole, which tests/deploy/test_access.py compares with these.
 READER_RULES = [
     _rule("keda.sh", ["scaledobjects", "scaledjobs"]),
     _rule("", ["pods", "services"]),
-    # For tokens; the chart's hubs may in the agents' namespace alone.
-    _rule("", ["pods"], ["get"]),
     _rule("apps", ["deployments", "statefulsets", "replicasets"]),
     _rule("resource.k8s.io", ["resourceslices"]),
     _rule("*", ["*/scale"], ["get"]),
@@ -144,6 +142,8 @@ class RealKubeApi(KubeAccess):
         for up to 10 s whatever becomes of it, its account and its pod."""
         account = self._account(namespace, service_account)
         bound = pod and self.admin.get(self.kinds["Pod"].path(namespace, pod))
+        if not names_node:
+            self._let_reader_get_pods(namespace)
         if seconds < _SHORTEST_TOKEN_S or not names_node:
             return kube_tokens.jwt(kube_tokens.claims(
                 namespace, service_account, [audience], seconds, account["metadata"]["uid"], bound,
@@ -285,12 +285,8 @@ class RealKubeApi(KubeAccess):
         rbac = "/apis/rbac.authorization.k8s.io/v1"
         self.admin.call("POST", f"{rbac}/clusterroles",
                         {"metadata": {"name": READER}, "rules": READER_RULES})
-        self.admin.call("POST", f"{rbac}/clusterrolebindings", {
-            "metadata": {"name": READER},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                        "name": READER},
-            "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}
-                         for user in (READER, "busy")]})
+        self.admin.call("POST", f"{rbac}/clusterrolebindings",
+                        {"metadata": {"name": READER}, **_binding("ClusterRole")})
         self.wait(lambda: self.client("cert").request("GET", "/api/v1/pods").status == 200,
                    "letting the reader in")
 
@@ -312,15 +308,29 @@ class RealKubeApi(KubeAccess):
         self._need(accounts, name)
         return self.admin.get(f"{accounts}/{name}")
 
-    def _need(self, path, name):
-        """Creates an object that needs no more than its name, unless it is there."""
-        answer = self.admin.request("POST", path, {"metadata": {"name": name}})
+    def _let_reader_get_pods(self, namespace):
+        """The chart's Role in the agents' namespace."""
+        where = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+        self._need(f"{where}/roles", READER, rules=[_rule("", ["pods"], ["get"])])
+        self._need(f"{where}/rolebindings", READER, **_binding("Role"))
+
+    def _need(self, path, name, **fields):
+        """Creates an object unless it is there."""
+        answer = self.admin.request("POST", path, {"metadata": {"name": name}, **fields})
         if answer.status not in (201, 409):
             raise ApiError("POST", path, answer)
 
     def _node(self, namespace, name):
         answer = self.admin.request("GET", self.kinds["Pod"].path(namespace, name))
         return answer.json()["spec"].get("nodeName") if answer.status == 200 else None
+
+
+def _binding(kind):
+    """The fields of a binding that gives readers the role."""
+    group = "rbac.authorization.k8s.io"
+    return {"roleRef": {"apiGroup": group, "kind": kind, "name": READER},
+            "subjects": [{"kind": "User", "name": user, "apiGroup": group}
+                         for user in (READER, "busy")]}
 
 
 def free_ports(count):

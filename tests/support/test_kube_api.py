@@ -94,7 +94,7 @@ def test_a_pod_never_moves(api):
 def test_a_name_that_returns_is_another_object(api):
     first = api.set_pod("default", "sts-0", node="gpu-node-a")
     api.delete("Pod", "default", "sts-0", grace_seconds=30)
-    ending = api.client().get("/api/v1/namespaces/default/pods/sts-0")
+    ending = api.client("admin").get("/api/v1/namespaces/default/pods/sts-0")
     assert ending["metadata"]["deletionGracePeriodSeconds"] == 30
     assert ending["metadata"]["deletionTimestamp"] > first["metadata"]["creationTimestamp"]
     api.delete("Pod", "default", "sts-0")

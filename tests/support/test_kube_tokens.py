@@ -50,7 +50,7 @@ def extra_of(status):
 
 
 def pod_uid(api, name):
-    return api.client().get(f"/api/v1/namespaces/gpu/pods/{name}")["metadata"]["uid"]
+    return api.client("admin").get(f"/api/v1/namespaces/gpu/pods/{name}")["metadata"]["uid"]
 
 
 def of_pod(api, name):
