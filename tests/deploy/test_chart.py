@@ -333,6 +333,17 @@ def test_the_charts_certificates():
         assert "-ca" not in json.dumps([one.get("secret") for one in workload["volumes"]])
 
 
+def test_certificates_end_long_before_their_ca():
+    """Which is kept over upgrades, while they are made anew."""
+    objects = render("--set", "agentTls.validityDays=30,kedaTls.enabled=true")
+    for name, days in (("agents-tls", 30), ("keda-tls", 3650), ("keda-client", 3650)):
+        secret = find(objects, "Secret", name)["data"]
+        leaf, authority = certificate(secret["tls.crt"]), certificate(secret["ca.crt"])
+        assert (leaf.not_valid_after - leaf.not_valid_before).days == days
+        assert (authority.not_valid_after - leaf.not_valid_after).days > 50 * 365
+    assert "/agentTls/validityDays" in refusal("--set", "agentTls.validityDays=3651")
+
+
 def test_keda_is_given_its_certificate():
     objects = render("--set", "kedaTls.enabled=true,keda.namespace=keda-system")
     secret = find(objects, "Secret", "keda-client")

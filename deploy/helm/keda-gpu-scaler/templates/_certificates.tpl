@@ -3,7 +3,8 @@ Certificates that the chart makes. What is in the cluster is kept: `lookup` find
 upgrade, and finds nothing in `helm template` and client-side dry runs, which therefore show others.
 */}}
 
-{{/* A CA, of the Secret (list . NAME DAYS): {"crt", "key"} in base64, as JSON. */}}
+{{/* A CA, of the Secret (list . NAME): {"crt", "key"} in base64, as JSON. For 100 years: it is kept, and no
+certificate may outlive it. */}}
 {{- define "kgs.ca" -}}
 {{- $root := index . 0 -}}
 {{- $name := index . 1 -}}
@@ -14,7 +15,7 @@ upgrade, and finds nothing in `helm template` and client-side dry runs, which th
 {{- end -}}
 {{ dict "crt" (index $found.data "ca.crt") "key" (index $found.data "ca.key") | toJson }}
 {{- else -}}
-{{- $ca := genCAWithKey $name (int (index . 2)) (genPrivateKey "ecdsa") -}}
+{{- $ca := genCAWithKey $name 36500 (genPrivateKey "ecdsa") -}}
 {{ dict "crt" ($ca.Cert | b64enc) "key" ($ca.Key | b64enc) | toJson }}
 {{- end -}}
 {{- end }}
