@@ -1,37 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The helm commands of README and docs/, and the values files that they show. Needs helm."""
 
-import re
-import shlex
-
+import documents
 import pytest
 from chart import CHART, ROOT, run_helm
-
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^( *)```(sh|yaml)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks():
-    """Every block of shell or YAML, in order: (document, language, text)."""
-    for path in DOCUMENTS:
-        for indent, language, text in BLOCK.findall(path.read_text(encoding="utf-8")):
-            yield path, language, re.sub(f"^{indent}", "", text, flags=re.MULTILINE)
 
 
 def values_files():
     """What documents call values.yaml: (document, text)."""
-    return [(path, text) for path, language, text in blocks()
-            if language == "yaml" and text.startswith("# values.yaml\n")]
+    return [(block.file, block.text) for block in documents.blocks("yaml")
+            if block.text.startswith("# values.yaml\n")]
 
 
 def commands():
     """Every command that installs or upgrades the chart: (document, words)."""
-    for path, language, text in blocks():
-        if language == "sh":
-            for line in text.replace("\\\n", " ").splitlines():
-                words = shlex.split(line, comments=True)
-                if words[:1] == ["helm"] and str(CHART.relative_to(ROOT)) in words:
-                    yield path, words
+    return [(block.file, words) for block in documents.blocks("sh")
+            for words in documents.commands(block)
+            if words[0] == "helm" and str(CHART.relative_to(ROOT)) in words]
 
 
 def render(words, folder, values=""):

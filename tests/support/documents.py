@@ -13,14 +13,14 @@ FILES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "SECURITY.md",
                                   "CHANGELOG.md")] + sorted((ROOT / "docs").glob("**/*.md"))
 CHART = ROOT / "deploy" / "helm" / "keda-gpu-scaler"
 
-_FENCE = re.compile(r"^ *```(.*)$")
+_FENCE = re.compile(r"^( *)```(.*)$")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _OPERATORS = re.compile(r"[|&;()<>]+")
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its text, where it begins."""
+    """A fenced block: its language, its text without the fence's indentation, where it begins."""
 
     file: pathlib.Path
     line: int
@@ -52,16 +52,16 @@ def blocks(*languages):
     """All fenced blocks, or those of the languages."""
     found = []
     for file in FILES:
-        language, begin, lines = None, 0, []
+        language, begin, indent, lines = None, 0, "", []
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             fence = _FENCE.match(line)
             if fence and language is None:
-                language, begin, lines = fence[1].strip(), number, []
+                language, begin, indent, lines = fence[2].strip(), number, fence[1], []
             elif fence:
                 found.append(Block(file, begin, language, "\n".join(lines) + "\n"))
                 language = None
             elif language is not None:
-                lines.append(line)
+                lines.append(line.removeprefix(indent))
         assert language is None, f"{file}:{begin}: the block does not end"
     return [one for one in found if not languages or one.language in languages]
 
