@@ -316,10 +316,11 @@ def test_the_charts_certificates():
         assert key.public_key().public_numbers() == leaf.public_key().public_numbers()
         usages = leaf.extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE).value
         assert {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH} >= set(usages)
-    # Agents find the name that they connect to.
-    host = next(one for one in agent_of()["containers"][0]["args"] if one.startswith("--hub="))
-    host = host.removeprefix("--hub=").rsplit(":", 1)[0]
-    assert host in dns_names(certificate(agents["tls.crt"]))
+    # Agents find the name that they want.
+    flags = dict(one.split("=", 1) for one in agent_of()["containers"][0]["args"][1:])
+    assert flags["--hub-server-name"] in dns_names(certificate(agents["tls.crt"]))
+    service = find(objects, "Service", "agents")["metadata"]["name"]
+    assert flags["--hub"] == f"{service}:6001"
     # KEDA finds any name by which triggers are this hub's.
     names = next(one for one in hub["containers"][0]["args"] if one.startswith("--service-names="))
     for name in names.removeprefix("--service-names=").split(","):

@@ -70,9 +70,9 @@ def test_the_certificates_are_what_they_mount():
     assert [one["secret"]["secretName"] for one in hub["volumes"]] == [secret["metadata"]["name"]]
     assert authority["metadata"]["name"] in [
         one["configMap"]["name"] for one in agent["volumes"] if "configMap" in one]
-    host = next(one for one in agent["containers"][0]["args"] if one.startswith("--hub="))
+    flags = dict(one.split("=", 1) for one in agent["containers"][0]["args"][1:])
     names = leaf.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
-    assert host.removeprefix("--hub=").rsplit(":", 1)[0] in names.get_values_for_type(x509.DNSName)
+    assert flags["--hub-server-name"] in names.get_values_for_type(x509.DNSName)
 
 
 @pytest.fixture

@@ -160,16 +160,14 @@ def installed_agent(api, hub, folder, names_node=True):
             NAMESPACE, pod["spec"]["serviceAccountName"], "keda-gpu-scaler", "agent-a",
             names_node=False), encoding="utf-8")
     flags = arguments(pod, mounts)
-    host = next(one for one in flags if one.startswith("--hub="))
-    host = host.removeprefix("--hub=").split(":", maxsplit=1)[0]
     gpu = Gpu(0, gpu_util=92, memory_total_mib=81920, memory_used_mib=1024, power_mw=100000)
     driver = FakeNvml(folder, [gpu])
     with FakeKubelet(folder) as kubelet:
         kubelet.pods = {("team", "web-0"): {"nvidia.com/gpu": [gpu.uuid]}}
         with Program(
                 [BINARY, *flags, f"--hub={hub.address}:{hub.agent_port}",
-                 f"--hub-server-name={host}", "--pod-resources-socket", str(kubelet.socket),
-                 "--nvml-library", FAKE_NVML, "--bind-address", "127.0.0.1",
+                 "--pod-resources-socket", str(kubelet.socket), "--nvml-library", FAKE_NVML,
+                 "--bind-address", "127.0.0.1",
                  "--metrics-port", "auto", "--probe-port", "auto", "--sampling-interval", "100ms"],
                 {"NODE_NAME": NODE, **driver.environment()}) as agent:
             yield agent
