@@ -83,6 +83,14 @@ def test_a_wrong_value_is_refused_by_name(wrong, named):
     assert named in refusal("--set", wrong)
 
 
+def test_null_takes_a_value_away():
+    empty = ("affinity", "tolerations", "nodeSelector", "commonLabels", "serviceNames",
+             "imagePullSecrets", "agent.securityContext", "agent.resources", "agent.extraArgs",
+             "agent.updateStrategy", "hub.affinity", "hub.namespaces", "hub.resources", "rbac.scale",
+             "networkPolicy.metricsFrom", "networkPolicy.hubEgress")
+    assert render("--set", ",".join(f"{name}=null" for name in empty))
+
+
 def test_the_default_values_are_what_the_schema_allows_and_no_more():
     """Each value is in the schema, and the schema knows no other."""
     def compare(values, schema, path=""):

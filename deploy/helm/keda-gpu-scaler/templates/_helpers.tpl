@@ -58,7 +58,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace
 
 {{/* The hosts, without a domain, by which triggers name us; as JSON. */}}
 {{- define "kgs.serviceNames" -}}
-{{ prepend .Values.serviceNames (include "kgs.fullname" .) | toJson }}
+{{ prepend (default list .Values.serviceNames) (include "kgs.fullname" .) | toJson }}
 {{- end }}
 
 {{/* The name, in full and in short, of each Service: (list . (list "a" "b")); as JSON. */}}
