@@ -54,6 +54,7 @@ class Asked:
     """KEDA's question whether a workload is wanted, and what it is answered."""
 
     def __init__(self, hub, workload, at_zero=True):
+        self._hub, self._workload = hub, workload
         self._asked, self._at_zero = hub.asked_for(workload), at_zero
 
     def answer(self):
@@ -78,7 +79,8 @@ class Asked:
         try:
             wait_until(same)
         except AssertionError:
-            raise AssertionError(f"{self.answer()} instead of {answers}") from None
+            raise AssertionError(f"{self.answer()} instead of {answers}: "
+                                 + why(self._hub, self._workload)) from None
 
     def stream(self):
         return self._asked.open_stream()
