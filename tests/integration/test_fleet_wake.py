@@ -62,8 +62,10 @@ class Asked:
         try:
             assert self._asked.value() == 0 or not self._at_zero
         except grpc.RpcError as error:
-            # Only while the hub has just been started, or the trigger has just been changed.
-            assert any(words in error.details() for words in _NOT_HEARD_YET), error
+            # Only while the hub has just been started, or the trigger has just been changed; with
+            # replicas also while a page is late.
+            assert not self._at_zero or any(
+                words in error.details() for words in _NOT_HEARD_YET), error
             return None
         try:
             return self._asked.is_active()
@@ -78,9 +80,9 @@ class Asked:
                 isinstance(one, str) and one in found for one in answers))
         try:
             wait_until(same)
-        except AssertionError:
+        except AssertionError as error:
             raise AssertionError(f"{self.answer()} instead of {answers}: "
-                                 + why(self._hub, self._workload)) from None
+                                 + why(self._hub, self._workload)) from error
 
     def stream(self):
         return self._asked.open_stream()
