@@ -49,10 +49,10 @@ void AgentStream::Start(absl::StatusOr<std::optional<AgentIdentity>> identity) {
   LetGo();
 }
 
-bool AgentStream::EndIfExpired(base::SteadyTime now) {
+bool AgentStream::EndIfExpired() {
   {
     base::MutexLock lock(read_mutex_);
-    if (!identity_ || now < identity_->expires) return false;
+    if (!identity_ || clock_.Now() < identity_->expires) return false;
   }
   // No failure: the agent comes back with the token that its kubelet has made of it by then.
   End(grpc::Status::OK);
@@ -254,7 +254,7 @@ void AgentStream::OnReadDone(bool ok) {
     End(grpc::Status::OK);
     return;
   }
-  if (EndIfExpired(clock_.Now())) return;
+  if (EndIfExpired()) return;
   const absl::Status status = TakeMessage();
   if (status.ok()) {
     StartRead(&read_);

@@ -117,7 +117,7 @@ class AgentStream final : public grpc::ServerBidiReactor<pb::AgentMessage, pb::H
   /// stream. Where it has ended before, nothing happens. Once, any thread.
   void Start(absl::StatusOr<std::optional<AgentIdentity>> identity);
   /// Ends it where its agent's proof is none any more: true. Any thread.
-  bool EndIfExpired(base::SteadyTime now);
+  bool EndIfExpired();
   /// Cuts it where it should have ended a while ago, and the agent takes in nothing. Any thread.
   void CutIfStuck(base::SteadyTime now);
   /// Tells the agent; while a write is under way only the latest waits. Nothing before its Hello.

@@ -161,7 +161,7 @@ class Receiver::Impl final : public AgentStream::Owner {
     }
     const SteadyTime now = clock_.Now();
     for (const auto& stream : streams) {
-      stream->EndIfExpired(now);
+      stream->EndIfExpired();
       stream->CutIfStuck(now);
     }
   }
