@@ -61,11 +61,14 @@ class LimitsTest : public ::testing::Test {
         grpc::CreateCustomChannel(address + ":" + std::to_string(server_->port()),
                                   grpc::InsecureChannelCredentials(), arguments));
   }
-  std::unique_ptr<Stream> Open(ExternalScaler::Stub& stub) {
-    const int64_t before = counters_.open_streams;
+  /// The one after which so many are open. (One that was refused counts until its end.)
+  std::unique_ptr<Stream> Open(ExternalScaler::Stub& stub, int64_t open) {
     auto stream = std::make_unique<Stream>(stub);
-    while (counters_.open_streams <= before) std::this_thread::yield();
+    AwaitOpenStreams(open);
     return stream;
+  }
+  void AwaitOpenStreams(int64_t open) {
+    while (counters_.open_streams != open) std::this_thread::yield();
   }
   grpc::Status Ask(const std::map<std::string, std::string>& metadata) {
     grpc::ClientContext context;
@@ -116,23 +119,24 @@ TEST_F(LimitsTest, MuchMetadataIsRefused) {
 
 TEST_F(LimitsTest, OneAddressDoesNotTakeAllStreams) {
   Serve({.streams = {.most_streams = 3, .most_of_peer = 2}});
-  const auto first = Open(*stub_);
-  auto second = Open(*stub_);
+  const auto first = Open(*stub_, 1);
+  auto second = Open(*stub_, 2);
   // However many connections it makes.
   const auto again = StubTo("127.0.0.1");
   EXPECT_EQ(Stream(*again).AwaitEnd(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(Exceeded(Limit::kStreamsPerPeer), 1);
+  AwaitOpenStreams(2);
   const auto other = StubTo("[::1]");
-  const auto third = Open(*other);
+  const auto third = Open(*other, 3);
   EXPECT_EQ(Stream(*other).AwaitEnd(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(Exceeded(Limit::kStreams), 1);
+  AwaitOpenStreams(3);
   // Calls are answered as before, and what ends makes room.
   EXPECT_TRUE(Ask({}).ok());
   second->context.TryCancel();
   EXPECT_EQ(second->AwaitEnd(), StatusCode::CANCELLED);
-  while (counters_.open_streams != 2) std::this_thread::yield();
-  const auto fourth = Open(*stub_);
-  EXPECT_EQ(counters_.open_streams, 3);
+  AwaitOpenStreams(2);
+  const auto fourth = Open(*stub_, 3);
 }
 
 }  // namespace
