@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/agent_authentication.h"
 
-#include <chrono>
 #include <utility>
+
+#include "app/unix_time.h"
 
 namespace kgs::app {
 namespace {
@@ -16,17 +17,14 @@ kube::TokenReviewOptions OptionsOf(const std::string& service_account) {
   return options;
 }
 
-int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+int64_t UnixNowSeconds() { return UnixNow() / 1000; }
 
 }  // namespace
 
 AgentAuthentication::AgentAuthentication(const std::string& service_account,
                                          KubernetesSide& kubernetes, const base::Clock& clock)
-    : reviews_(OptionsOf(service_account), kubernetes.transport(), clock, &UnixNow, counters_) {}
+    : reviews_(OptionsOf(service_account), kubernetes.transport(), clock, &UnixNowSeconds,
+               counters_) {}
 
 void AgentAuthentication::Review(
     const std::string& token, std::function<void(absl::StatusOr<fleet::AgentIdentity>)> on_done) {

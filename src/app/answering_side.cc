@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "app/interest.h"
-#include "app/pages.h"
 #include "base/log.h"
 #include "fleet/view.h"
 #include "scaler/decision_proto.h"
@@ -249,10 +248,6 @@ std::string AnsweringSide::DecisionsJson() const {
   bool cut = false;
   const auto histories = triggers_->Histories("", "", scaler::kMostHistories, &cut);
   return scaler::DecisionsJson(histories, cut, scaler::Moment::Now());
-}
-
-std::vector<http::TlsMetrics> AnsweringSide::TlsMetrics() const {
-  return TlsMetricsOf(certificates_);
 }
 
 http::DebugInput AnsweringSide::Debug() const {

@@ -82,7 +82,6 @@ class AnsweringSide {
   std::optional<http::KubernetesMetrics> Metrics() const;
   /// What /metrics shows of endpoints; nothing where none can be asked.
   std::optional<http::EndpointMetrics> EndpointMetrics() const;
-  std::vector<http::TlsMetrics> TlsMetrics() const;
   http::DebugInput Debug() const;
   /// What was decided for each trigger, as JSON.
   std::string DecisionsJson() const;

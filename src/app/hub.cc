@@ -131,7 +131,7 @@ Pages::Content Hub::Content() const {
     input.kubernetes = answering_.Metrics();
     input.endpoints = answering_.EndpointMetrics();
     input.scaler = &counters_;
-    input.tls = answering_.TlsMetrics();
+    input.tls = TlsMetricsOf(answering_.certificates());
     return http::MetricsPage(input);
   };
   content.healthz = [this] {

@@ -103,7 +103,7 @@ Pages::Content Standalone::Content() const {
     input.kubernetes = answering_.Metrics();
     input.endpoints = answering_.EndpointMetrics();
     input.scaler = &counters_;
-    input.tls = answering_.TlsMetrics();
+    input.tls = TlsMetricsOf(answering_.certificates());
     return http::MetricsPage(input);
   };
   content.healthz = [this] {

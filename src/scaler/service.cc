@@ -104,11 +104,13 @@ absl::StatusOr<TriggerCache::Specs> Service::Parse(const ScaledObjectRef& object
   }
   if (TriggerCache::Specs known = triggers_.Find(object.scalermetadata())) return known;
   const trigger::Metadata metadata(object.scalermetadata().begin(), object.scalermetadata().end());
-  if (const auto limit = trigger::BeyondLimit(metadata, options_.parse)) {
-    counters_.limits.Add(*limit);
-  }
   auto parsed = trigger::ParseTrigger(metadata, options_.parse);
-  if (!parsed.ok()) return parsed.status();
+  if (!parsed.ok()) {
+    if (const auto limit = trigger::BeyondLimit(metadata, options_.parse)) {
+      counters_.limits.Add(*limit);
+    }
+    return parsed.status();
+  }
   auto specs = std::make_shared<const Specs>(std::move(parsed->specs));
   for (const std::string& warning : parsed->warnings) WarnOnce(object, warning);
   // A warning is said for each object, so metadata that has one is looked at each time.

@@ -110,10 +110,6 @@ def paths(value, before=()):
         yield from paths(below, (*before, key))
 
 
-needs_chart = pytest.mark.skipif(not documents.CHART.exists(), reason="there is no chart")
-
-
-@needs_chart
 @of_place([block for block in YAML if block.text.startswith("# values")])
 def test_values_of_the_chart(block):
     for document in documents.load_yaml(block.text):
@@ -147,7 +143,6 @@ def test_commands_are_ours_as_they_are(block, flags):
                 assert (documents.ROOT / path).exists(), words
 
 
-@needs_chart
 @of_place([block for block in SHELL if re.search(r"^\W*helm ", block.text, re.MULTILINE)])
 def test_helm_commands(block):
     for words in documents.commands(block):
