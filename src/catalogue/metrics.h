@@ -15,7 +15,7 @@ namespace kgs::catalogue {
 enum class Kind {
   /// A percentage, a temperature: does not add up.
   kLevel,
-  /// MiB, watts: adds up.
+  /// MiB, watts, bytes a second: adds up.
   kDemand,
 };
 
@@ -23,14 +23,22 @@ struct Metric {
   model::MetricId id;
   /// As metricType and in documents: "gpu_utilization".
   std::string_view name;
-  /// "percent", "MiB", "watts", "celsius".
+  /// "percent", "MiB", "watts", "celsius", "KiB/s", "MiB/s".
   std::string_view unit;
   Kind kind;
   /// Memory that is held, whether it is in use or not: many engines reserve theirs before any load.
   bool held_memory;
   /// Whether a trigger may scale on it; false for constants such as the memory's size.
   bool scalable;
+  /// A MIG device has one of its own. Else it has its GPU's, which it shares with the other MIG
+  /// devices there.
+  bool of_instance;
   std::string_view help;
+  /// Where it is read, by vendor and architecture, in words; where it is not named, it is not
+  /// supported.
+  std::string_view source;
+  /// What one reading costs, in words.
+  std::string_view cost;
 };
 
 /// Every metric, in the order of model::MetricId.

@@ -28,14 +28,17 @@ TEST(MetricsTest, NamesAreUniqueAndRowsComplete) {
   for (const Metric& metric : Metrics()) {
     EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
     EXPECT_THAT(std::string(metric.name), MatchesRegex("[a-z]+(_[a-z]+)*"));
-    EXPECT_THAT(metric.unit, AnyOf("percent", "MiB", "watts", "celsius")) << metric.name;
+    EXPECT_THAT(metric.unit, AnyOf("percent", "MiB", "watts", "celsius", "KiB/s", "MiB/s"))
+        << metric.name;
     EXPECT_FALSE(metric.help.empty()) << metric.name;
+    EXPECT_FALSE(metric.source.empty()) << metric.name;
+    EXPECT_FALSE(metric.cost.empty()) << metric.name;
   }
 }
 
 TEST(MetricsTest, OnlyAmountsAddUp) {
   for (const Metric& metric : Metrics()) {
-    const bool amount = metric.unit == "MiB" || metric.unit == "watts";
+    const bool amount = metric.unit != "percent" && metric.unit != "celsius";
     EXPECT_EQ(metric.kind == Kind::kDemand, amount) << metric.name;
   }
 }
@@ -46,8 +49,11 @@ TEST(MetricsTest, TriggersScaleOnEverythingButTheMemorySize) {
     if (metric.scalable) scalable.push_back(metric.name);
     EXPECT_EQ(FindScalableMetric(metric.name), metric.scalable ? &metric : nullptr);
   }
-  EXPECT_THAT(scalable, ElementsAre("gpu_utilization", "memory_utilization", "memory_used_mib",
-                                    "memory_used_percent", "temperature", "power_draw"));
+  EXPECT_THAT(scalable,
+              ElementsAre("gpu_utilization", "memory_utilization", "memory_used_mib",
+                          "memory_used_percent", "temperature", "power_draw", "sm_utilization",
+                          "sm_occupancy", "tensor_utilization", "dram_bandwidth_utilization",
+                          "pcie_tx_kbps", "pcie_rx_kbps", "nvlink_tx_mbps", "nvlink_rx_mbps"));
 }
 
 TEST(MetricsTest, OnlyMemoryInUseIsHeld) {

@@ -13,6 +13,7 @@ constexpr Profile kProfiles[] = {
      "vllm_kv_cache_usage"},
     {"triton-inference", "gpu_utilization", 75, 10, "keda_gpu_triton_inference", false},
     {"training", "gpu_utilization", 90, 0, "keda_gpu_training", true},
+    {"distributed-training", "nvlink_tx_mbps", 50000, 5000, "keda_gpu_distributed_training", false},
     {"batch", "memory_used_percent", 70, 1, "keda_gpu_batch", false},
     {"ollama", "memory_used_percent", 70, 3, "keda_gpu_ollama", false},
     {"tgi-inference", "memory_used_percent", 75, 5, "keda_gpu_tgi_inference", false},

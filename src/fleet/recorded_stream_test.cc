@@ -4,7 +4,7 @@
 // recording is a promise to the agents that run while a fleet is updated: it is never made anew.
 //
 // Where what is sent has changed on purpose, a new one is written by
-//   KGS_RECORD_FLEET_STREAM=tests/fixtures/fleet/v3.stream fleet_test --gtest_filter=Recorded*
+//   KGS_RECORD_FLEET_STREAM=tests/fixtures/fleet/v4.stream fleet_test --gtest_filter=Recorded*
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/util/delimited_message_util.h>
 #include <gtest/gtest.h>
@@ -28,9 +28,9 @@ using namespace std::chrono_literals;
 using testing::kTaken;
 using Report = std::shared_ptr<model::NodeReport>;
 
-/// The reports of the first recording, one a second: everything that a report could hold then; the
-/// same with newer values; a pod less and a driver that answers again.
-std::vector<Report> ReportsOfVersion1() {
+/// One a second: everything that a report can hold; the same with newer values; a pod less and a
+/// driver that answers again.
+std::vector<Report> ReportsWithoutEngines() {
   std::vector<Report> reports = {testing::RichReport("node-a", kTaken),
                                  testing::RichReport("node-a", kTaken + 1s),
                                  testing::RichReport("node-a", kTaken + 2s)};
@@ -46,10 +46,27 @@ std::vector<Report> ReportsOfVersion1() {
 
 /// The same with engines: two pods, one less, none.
 std::vector<Report> Reports() {
-  std::vector<Report> reports = ReportsOfVersion1();
+  std::vector<Report> reports = ReportsWithoutEngines();
   reports[0]->engines = testing::RichEngines(kTaken);
   reports[1]->engines = testing::RichEngines(kTaken + 1s);
   reports[1]->engines.resize(2);
+  return reports;
+}
+
+/// As an agent of versions 1 and 2 has them: seven metrics, and nothing of a GPU's health.
+std::vector<Report> WithSevenMetrics(std::vector<Report> reports) {
+  for (Report& report : reports) {
+    auto snapshot = std::make_shared<model::NodeSnapshot>(*report->snapshot);
+    for (model::GpuSnapshot& gpu : snapshot->gpus) {
+      gpu.health = {};
+      if (gpu.identity.mig) gpu.identity.mig->profile.clear();
+      for (size_t metric = 7; metric < model::kMetricCount; ++metric) {
+        gpu.readings[static_cast<model::MetricId>(metric)] =
+            model::Reading::Absent(model::Missing::kNotSampledYet, "the agent does not report it");
+      }
+    }
+    report->snapshot = std::move(snapshot);
+  }
   return reports;
 }
 
@@ -92,7 +109,7 @@ TEST(RecordedStream, TheNewestIsWhatThisVersionSends) {
     ASSERT_FALSE(std::ifstream(path).is_open()) << path << " is a promise: write another";
     std::ofstream(path, std::ios::binary) << stream;
   }
-  std::ifstream file(KGS_FIXTURES "/fleet/v2.stream", std::ios::binary);
+  std::ifstream file(KGS_FIXTURES "/fleet/v3.stream", std::ios::binary);
   const std::string recorded{std::istreambuf_iterator<char>(file), {}};
   EXPECT_TRUE(stream == recorded)
       << "what goes over the wire has changed: record it beside the older ones";
@@ -118,9 +135,15 @@ void ExpectRead(const std::string& recording, const std::vector<Report>& reports
   }
 }
 
-TEST(RecordedStream, AHubReadsAnAgentOfVersion1) { ExpectRead("v1.stream", ReportsOfVersion1()); }
+TEST(RecordedStream, AHubReadsAnAgentOfVersion1) {
+  ExpectRead("v1.stream", WithSevenMetrics(ReportsWithoutEngines()));
+}
 
-TEST(RecordedStream, AHubReadsAnAgentOfVersion2) { ExpectRead("v2.stream", Reports()); }
+TEST(RecordedStream, AHubReadsAnAgentOfVersion2) {
+  ExpectRead("v2.stream", WithSevenMetrics(Reports()));
+}
+
+TEST(RecordedStream, AHubReadsAnAgentOfVersion3) { ExpectRead("v3.stream", Reports()); }
 
 }  // namespace
 }  // namespace kgs::fleet

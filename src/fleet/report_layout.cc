@@ -20,6 +20,8 @@ Missing MissingOf(int reason) {
   switch (reason) {
     case pb::Note::NOT_SAMPLED_YET:
       return Missing::kNotSampledYet;
+    case pb::Note::NOT_REQUESTED:
+      return Missing::kNotRequested;
     case pb::Note::UNSUPPORTED:
       return Missing::kUnsupported;
     case pb::Note::NOT_PERMITTED:
@@ -134,11 +136,13 @@ class LayoutParser {
     if (message.has_drm_card()) gpu.identity.drm_card = message.drm_card();
     if (message.has_mig()) {
       gpu.identity.mig = {Text(message.mig().parent_uuid()), message.mig().gpu_instance(),
-                          message.mig().compute_instance()};
+                          message.mig().compute_instance(), Text(message.mig().profile())};
     }
     gpu.state = StateOf(message.state());
     gpu.state_reason = Text(message.state_reason());
     gpu.hung_call = Text(message.hung_call());
+    gpu.health.recovery_action = Text(message.recovery_action());
+    ParseXids(message);
     if (static_cast<size_t>(message.notes_size()) > layout_->metrics.size()) {
       Refuse("more notes than metrics");
       return;
@@ -152,6 +156,14 @@ class LayoutParser {
       if (!metric) continue;
       layout_->notes.push_back(
           {snapshot_->gpus.size() - 1, *metric, MissingOf(note.reason()), Text(note.detail())});
+    }
+  }
+
+  void ParseXids(const pb::Gpu& message) {
+    if (static_cast<size_t>(message.xids_size()) > model::kMostXidCodes) Refuse("too many XIDs");
+    for (const pb::Xid& xid : message.xids()) {
+      if (!ClockOffset::Plausible(xid.last_ns())) Refuse("a time is out of range");
+      layout_->xids.push_back({snapshot_->gpus.size() - 1, xid.code(), xid.count(), xid.last_ns()});
     }
   }
 

@@ -24,6 +24,13 @@ struct ReportLayout {
     model::Missing reason = model::Missing::kNotSampledYet;
     std::string detail;
   };
+  /// ns is of the agent's clock.
+  struct Xid {
+    size_t gpu = 0;
+    uint64_t code = 0;
+    uint64_t count = 0;
+    int64_t ns = 0;
+  };
   /// A pod that the last answer of the kubelet did not name; ns is of the agent's clock.
   struct OwnListing {
     size_t pod = 0;
@@ -36,6 +43,7 @@ struct ReportLayout {
   /// Those that the agent does not know.
   std::vector<model::MetricId> unreported;
   std::vector<Note> notes;
+  std::vector<Xid> xids;
   std::vector<OwnListing> own_listings;
   /// A report of this layout, for all but its readings and times. The last one that was read,
   /// rather than a copy.

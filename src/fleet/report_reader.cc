@@ -56,6 +56,7 @@ GpuSnapshot WithoutReadings(const GpuSnapshot& form) {
   gpu.state = form.state;
   gpu.state_reason = form.state_reason;
   gpu.hung_call = form.hung_call;
+  gpu.health.recovery_action = form.health.recovery_action;
   return gpu;
 }
 
@@ -203,6 +204,10 @@ absl::StatusOr<std::shared_ptr<const NodeReport>> ReportReader::Read(const pb::R
     if (!status.ok()) return status;
   }
   AddNotes(*layout_, &snapshot->gpus);
+  for (const ReportLayout::Xid& xid : layout_->xids) {
+    if (xid.ns > message.sent_ns()) return Invalid("an XID error after it was sent");
+    snapshot->gpus[xid.gpu].health.xids.push_back({xid.code, xid.count, times.At(xid.ns)});
+  }
 
   auto report = std::make_shared<NodeReport>(form);
   report->snapshot = std::move(snapshot);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <string_view>
 
@@ -37,6 +38,8 @@ pb::Note::Reason ReasonOf(Missing missing) {
   switch (missing) {
     case Missing::kNotSampledYet:
       return pb::Note::NOT_SAMPLED_YET;
+    case Missing::kNotRequested:
+      return pb::Note::NOT_REQUESTED;
     case Missing::kUnsupported:
       return pb::Note::UNSUPPORTED;
     case Missing::kNotPermitted:
@@ -98,10 +101,18 @@ void AddGpu(const model::GpuSnapshot& gpu, pb::Layout* layout) {
     message->mutable_mig()->set_parent_uuid(Text(identity.mig->parent_uuid));
     message->mutable_mig()->set_gpu_instance(identity.mig->gpu_instance);
     message->mutable_mig()->set_compute_instance(identity.mig->compute_instance);
+    message->mutable_mig()->set_profile(Text(identity.mig->profile));
   }
   message->set_state(StateOf(gpu.state));
   message->set_state_reason(Text(gpu.state_reason));
   message->set_hung_call(Text(gpu.hung_call));
+  message->set_recovery_action(Text(gpu.health.recovery_action));
+  for (const model::XidCount& xid : gpu.health.xids) {
+    pb::Xid* sent = message->add_xids();
+    sent->set_code(xid.code);
+    sent->set_count(xid.count);
+    sent->set_last_ns(Nanoseconds(xid.last));
+  }
   size_t metric = 0;
   for (const Reading& reading : gpu.readings) AddNote(metric++, reading, message);
 }
@@ -152,14 +163,16 @@ void FillLayout(const NodeReport& report, pb::Layout* layout) {
 void AddValues(const model::GpuSnapshot& gpu, base::SteadyTime taken, pb::Report* message) {
   pb::GpuValues* values = message->add_gpus();
   bool all_at_once = true;
-  for (const Reading& reading : gpu.readings) {
-    values->add_values(CanBeSent(reading) ? reading.value() : kNone);
-    all_at_once &= !CanBeSent(reading) || reading.taken() == taken;
+  auto last = gpu.readings.end();
+  while (last != gpu.readings.begin() && !CanBeSent(*std::prev(last))) --last;
+  for (auto reading = gpu.readings.begin(); reading != last; ++reading) {
+    values->add_values(CanBeSent(*reading) ? reading->value() : kNone);
+    all_at_once &= !CanBeSent(*reading) || reading->taken() == taken;
   }
   if (all_at_once) return;
-  for (const Reading& reading : gpu.readings) {
+  for (auto reading = gpu.readings.begin(); reading != last; ++reading) {
     values->add_before_taken_ns(
-        CanBeSent(reading) ? Nanoseconds(taken) - Nanoseconds(reading.taken()) : 0);
+        CanBeSent(*reading) ? Nanoseconds(taken) - Nanoseconds(reading->taken()) : 0);
   }
 }
 

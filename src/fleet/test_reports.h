@@ -82,8 +82,11 @@ inline std::shared_ptr<model::NodeReport> RichReport(const std::string& node,
   full.readings[MetricId::kPowerDraw] = Reading::Absent(Missing::kUnsupported, "Not Supported");
   full.readings[MetricId::kMemoryUtilization] =
       Reading::Value(7, taken - milliseconds(1500)).WithDetail("nvmlX: Not Found");
+  full.readings[MetricId::kPcieTxKbps] = Reading::Absent(Missing::kNotRequested, "blocks");
+  full.readings[MetricId::kNvlinkRxMbps] = Reading::Value(52000.5, taken);
+  full.health = {"reset", {{79, 2, kTaken - milliseconds(60000)}, {94, 1, kTaken}}};
   model::GpuSnapshot& mig = snapshot->gpus[1];
-  mig.identity.mig = {UuidOf(0), 7, 0};
+  mig.identity.mig = {UuidOf(0), 7, 0, "1g.5gb"};
   mig.hung_call = "nvmlDeviceGetPowerUsage";
   mig.readings[MetricId::kPowerDraw] = Reading::Absent(Missing::kDriverError, "Unknown Error");
   mig.readings[MetricId::kTemperature] = Reading::Absent(Missing::kStale, "");
@@ -132,10 +135,18 @@ inline void ExpectSameGpu(const model::GpuSnapshot& actual, const model::GpuSnap
     EXPECT_EQ(actual.identity.mig->parent_uuid, expected.identity.mig->parent_uuid);
     EXPECT_EQ(actual.identity.mig->gpu_instance, expected.identity.mig->gpu_instance);
     EXPECT_EQ(actual.identity.mig->compute_instance, expected.identity.mig->compute_instance);
+    EXPECT_EQ(actual.identity.mig->profile, expected.identity.mig->profile);
   }
   EXPECT_EQ(actual.state, expected.state);
   EXPECT_EQ(actual.state_reason, expected.state_reason);
   EXPECT_EQ(actual.hung_call, expected.hung_call);
+  EXPECT_EQ(actual.health.recovery_action, expected.health.recovery_action);
+  ASSERT_EQ(actual.health.xids.size(), expected.health.xids.size());
+  for (size_t i = 0; i < expected.health.xids.size(); ++i) {
+    EXPECT_EQ(actual.health.xids[i].code, expected.health.xids[i].code);
+    EXPECT_EQ(actual.health.xids[i].count, expected.health.xids[i].count);
+    EXPECT_EQ(actual.health.xids[i].last, expected.health.xids[i].last + shift);
+  }
   for (size_t metric = 0; metric < model::kMetricCount; ++metric) {
     SCOPED_TRACE("metric " + std::to_string(metric));
     const auto id = static_cast<model::MetricId>(metric);

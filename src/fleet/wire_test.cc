@@ -111,12 +111,22 @@ TEST_F(WireTest, TimesOfTheirOwnGoAlongOnlyWhereTheyDiffer) {
   EXPECT_EQ(Write(*report, kTaken).gpus(0).before_taken_ns_size(), 0);
   const pb::Report rich = Write(*RichReport("node-a", kTaken), kTaken + 10ms);
   EXPECT_THAT(rich.gpus(0).before_taken_ns(),
-              ElementsAre(0, 1500000000, 700000000, 0, 0, -2000000, 0));
+              ElementsAre(0, 1500000000, 700000000, 0, 0, -2000000, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+}
+
+TEST_F(WireTest, WhatNoneOfTheLastMetricsHasIsLeftOut) {
+  const pb::Report message = Write(*PlainReport("node-a", {80}, kTaken), kTaken);
+  EXPECT_THAT(message.gpus(0).values(), ElementsAre(80));
+  EXPECT_EQ(message.layout().metrics_size(), static_cast<int>(model::kMetricCount));
 }
 
 TEST_F(WireTest, NeverSendsANumberThatIsNotFinite) {
   for (const double bad : {kInfinity, -kInfinity, std::nan("")}) {
-    const pb::Report message = Write(*PlainReport("node-a", {bad}, kTaken), kTaken);
+    const auto report = PlainReport("node-a", {bad}, kTaken);
+    auto snapshot = std::make_shared<model::NodeSnapshot>(*report->snapshot);
+    snapshot->gpus[0].readings[MetricId::kTemperature] = Reading::Value(40, kTaken);
+    report->snapshot = std::move(snapshot);
+    const pb::Report message = Write(*report, kTaken);
     EXPECT_TRUE(std::isnan(message.gpus(0).values(0)));
     const auto read = Read(message);
     ASSERT_TRUE(read.ok()) << read.status();
@@ -166,6 +176,10 @@ TEST_F(WireTest, WhatIsUnknownIsIgnored) {
   of_unknown->set_metric(static_cast<uint32_t>(layout.metrics_size()) - 1);
   of_unknown->set_detail("of a metric that is not known");
   for (pb::GpuValues& values : *message.mutable_gpus()) {
+    while (values.values_size() < layout.metrics_size() - 1) {
+      values.add_values(std::nan(""));
+      if (values.before_taken_ns_size() > 0) values.add_before_taken_ns(0);
+    }
     values.add_values(99);
     if (values.before_taken_ns_size() > 0) values.add_before_taken_ns(0);
   }
@@ -195,10 +209,9 @@ TEST_F(WireTest, AMetricThatTheAgentDoesNotKnowIsNotSampled) {
   pb::Report message = Write(*PlainReport("node-a", {80}, kTaken), kTaken);
   message.mutable_layout()->mutable_metrics()->RemoveLast();
   message.mutable_layout()->mutable_gpus(0)->mutable_notes()->RemoveLast();
-  message.mutable_gpus(0)->mutable_values()->RemoveLast();
   const auto read = Read(message);
   ASSERT_TRUE(read.ok()) << read.status();
-  const Reading& reading = (*read)->snapshot->gpus[0].readings[MetricId::kPowerDraw];
+  const Reading& reading = (*read)->snapshot->gpus[0].readings[MetricId::kNvlinkRxMbps];
   EXPECT_FALSE(reading.has_value());
   EXPECT_EQ(reading.reason(), Missing::kNotSampledYet);
   EXPECT_THAT(reading.detail(), HasSubstr("does not report"));
@@ -342,13 +355,23 @@ const Breach kBreaches[] = {
     {"MetricTwice", [](pb::Report& r) { r.mutable_layout()->set_metrics(1, "gpu_utilization"); },
      "metric \"gpu_utilization\" twice"},
     {"NoteOnNoMetric",
-     [](pb::Report& r) { r.mutable_layout()->mutable_gpus(0)->mutable_notes(0)->set_metric(7); },
-     "a note on metric 7"},
+     [](pb::Report& r) { r.mutable_layout()->mutable_gpus(0)->mutable_notes(0)->set_metric(15); },
+     "a note on metric 15"},
     {"MoreNotesThanMetrics",
      [](pb::Report& r) {
-       for (int i = 0; i < 8; ++i) r.mutable_layout()->mutable_gpus(0)->add_notes();
+       for (int i = 0; i < 16; ++i) r.mutable_layout()->mutable_gpus(0)->add_notes();
      },
      "more notes than metrics"},
+    {"XidAfterSent",
+     [](pb::Report& r) {
+       r.mutable_layout()->mutable_gpus(0)->mutable_xids(0)->set_last_ns(r.sent_ns() + 1);
+     },
+     "an XID error after it was sent"},
+    {"TooManyXids",
+     [](pb::Report& r) {
+       for (int i = 0; i < 33; ++i) r.mutable_layout()->mutable_gpus(0)->add_xids();
+     },
+     "too many XIDs"},
     {"GpuOfAPodOutOfRange",
      [](pb::Report& r) { r.mutable_layout()->mutable_pods(0)->mutable_devices(0)->set_gpu(3); },
      "a pod holds GPU 3"},

@@ -3,14 +3,16 @@
 // The door to a vendor's driver. One folder a vendor implements it; backends.cc lists them.
 //
 // Threads: a backend is owned by a sampling::Source, which makes all calls on its lanes. Open and
-// Close never overlap with any other call. Check may overlap with Reads, and Reads of different
-// devices with each other. Any call may block for as long as the driver does. current_call() may be
-// asked at any time.
+// Close never overlap with any other call. Check and TakeXids do not overlap with each other, but
+// may with Reads; Reads of different devices may overlap with each other, and a Read with a
+// ReadSlow of the same device. Any call may block for as long as the driver does. current_call(),
+// current_slow_call() and CallCosts() may be asked at any time.
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +30,11 @@ struct DeviceSample {
   /// Why it is not present; stable words.
   std::string state_reason;
   model::Readings readings;
+  /// Those that Read cannot give without blocking for long, and ReadSlow can. Their readings are
+  /// absent, kNotRequested.
+  model::MetricSet slow;
+  /// What the driver wants to have done to the GPU ("reset"); empty where nothing, or not told.
+  std::string recovery_action;
   /// The driver session itself is broken (uninitialized, say) and must be opened anew.
   bool session_broken = false;
 };
@@ -42,6 +49,14 @@ class Device {
 
   /// The driver call that is under way ("nvmlDeviceGetPowerUsage"), or nullptr. Any thread.
   virtual const char* current_call() const = 0;
+
+  /// Reads those of \p metrics that the last Read called slow; the others stay not sampled.
+  virtual model::Readings ReadSlow(const model::MetricSet& /*metrics*/,
+                                   const base::Clock& /*clock*/) {
+    return {};
+  }
+  /// As current_call, of ReadSlow.
+  virtual const char* current_slow_call() const { return nullptr; }
 };
 
 /// One GPU as Open found it.
@@ -65,6 +80,22 @@ struct Session {
   std::vector<DeviceListing> devices;
 };
 
+/// An XID error that the driver told of.
+struct XidEvent {
+  /// Of the GPU, or of the MIG device that it concerns alone.
+  std::string uuid;
+  uint64_t code = 0;
+};
+
+/// What the calls of one function have taken since the process started.
+struct CallCost {
+  /// "nvmlDeviceGetPowerUsage".
+  std::string_view call;
+  uint64_t calls = 0;
+  double seconds = 0;
+  double longest_seconds = 0;
+};
+
 /// Payload key of an Open error after which only a new process can help: the driver on the node was
 /// replaced, and the old library stays loaded in this one.
 inline constexpr std::string_view kNeedsNewProcessPayload = "keda-gpu-scaler/needs-new-process";
@@ -83,6 +114,12 @@ class Backend {
   /// A cheap look, each sampling tick: false when the session must be opened anew (the number of
   /// GPUs changed, the driver says uninitialized).
   virtual bool Check() = 0;
+
+  /// The XID errors since the last time, after each Check. May throw away what it was not asked for
+  /// in time.
+  virtual std::vector<XidEvent> TakeXids() { return {}; }
+
+  virtual std::vector<CallCost> CallCosts() const { return {}; }
 
   /// Lets go of the driver. Harmless when not open.
   virtual void Close() = 0;

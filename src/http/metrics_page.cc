@@ -20,6 +20,7 @@ using model::MetricId;
 using Labels = PageBuilder::Labels;
 using MetricType = PageBuilder::Type;
 
+constexpr double kBytesPerKib = 1024;
 constexpr double kBytesPerMib = 1024 * 1024;
 
 /// A reading's family. Prometheus wants base units, so MiB become bytes.
@@ -30,7 +31,7 @@ struct ReadingRow {
   const char* help;
 };
 
-constexpr std::array<ReadingRow, 6> kReadingRows = {{
+constexpr std::array<ReadingRow, 14> kReadingRows = {{
     {MetricId::kGpuUtilization, "gpu_utilization_percent", 1,
      "Share of the time in which at least one kernel was running."},
     {MetricId::kMemoryUtilization, "gpu_memory_utilization_percent", 1,
@@ -39,6 +40,22 @@ constexpr std::array<ReadingRow, 6> kReadingRows = {{
     {MetricId::kMemoryTotalMib, "gpu_memory_total_bytes", kBytesPerMib, "Device memory installed."},
     {MetricId::kTemperature, "gpu_temperature_celsius", 1, "Temperature of the GPU."},
     {MetricId::kPowerDraw, "gpu_power_draw_watts", 1, "Power drawn by the GPU."},
+    {MetricId::kSmUtilization, "gpu_sm_utilization_percent", 1,
+     "Share of the streaming multiprocessors that were busy, over time."},
+    {MetricId::kSmOccupancy, "gpu_sm_occupancy_percent", 1,
+     "Warps that were resident as a share of what the streaming multiprocessors can hold."},
+    {MetricId::kTensorUtilization, "gpu_tensor_utilization_percent", 1,
+     "Share of the time in which the tensor cores were busy."},
+    {MetricId::kDramBandwidthUtilization, "gpu_dram_bandwidth_utilization_percent", 1,
+     "Memory bandwidth in use as a share of what there is."},
+    {MetricId::kPcieTxKbps, "gpu_pcie_tx_bytes_per_second", kBytesPerKib,
+     "Sent by the GPU over PCIe."},
+    {MetricId::kPcieRxKbps, "gpu_pcie_rx_bytes_per_second", kBytesPerKib,
+     "Received by the GPU over PCIe."},
+    {MetricId::kNvlinkTxMbps, "gpu_nvlink_tx_bytes_per_second", kBytesPerMib,
+     "Data sent by the GPU over NVLink."},
+    {MetricId::kNvlinkRxMbps, "gpu_nvlink_rx_bytes_per_second", kBytesPerMib,
+     "Data received by the GPU over NVLink."},
 }};
 
 Labels LabelsOf(const model::GpuIdentity& gpu) {

@@ -72,6 +72,14 @@ class MetricsPageTest : public ::testing::Test {
     busy.readings[MetricId::kMemoryUsedPercent] = Reading::Value(50.22161920818107, taken);
     busy.readings[MetricId::kTemperature] = Reading::Value(61, taken);
     busy.readings[MetricId::kPowerDraw] = Reading::Value(412.337, taken);
+    busy.readings[MetricId::kSmUtilization] = Reading::Value(81.5, taken);
+    busy.readings[MetricId::kSmOccupancy] = Reading::Value(33.25, taken);
+    busy.readings[MetricId::kTensorUtilization] = Reading::Value(21, taken);
+    busy.readings[MetricId::kDramBandwidthUtilization] = Reading::Value(47, taken);
+    busy.readings[MetricId::kPcieTxKbps] = Reading::Value(1500, taken);
+    busy.readings[MetricId::kPcieRxKbps] = Reading::Value(2500.5, taken);
+    busy.readings[MetricId::kNvlinkTxMbps] = Reading::Value(52000, taken);
+    busy.readings[MetricId::kNvlinkRxMbps] = Reading::Value(51000.25, taken);
 
     model::GpuSnapshot ailing = Gpu(1, "NVIDIA H100 80GB HBM3");
     ailing.hung_call = "nvmlDeviceGetPowerUsage";

@@ -11,6 +11,8 @@ struct MigPlace {
   std::string parent_uuid;
   int gpu_instance = 0;
   int compute_instance = 0;
+  /// "1g.5gb"; empty where the driver does not say.
+  std::string profile;
 };
 
 /// What does not change of a GPU while the driver is open. Text is empty where the driver does not
@@ -27,7 +29,8 @@ struct GpuIdentity {
   std::string pci_bus_id;
   /// N of /dev/dri/cardN, by which Intel's device plugin names a GPU.
   std::optional<int> drm_card;
-  /// Set for a MIG device, whose other members are then its own or its parent's.
+  /// Set for a MIG device: index, minor number and bus id are then those of the GPU that it is a
+  /// part of, uuid and name its own.
   std::optional<MigPlace> mig;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bitset>
 #include <cstddef>
 
 namespace kgs::model {
@@ -14,9 +15,20 @@ enum class MetricId {
   kMemoryUsedPercent,
   kTemperature,
   kPowerDraw,
+  kSmUtilization,
+  kSmOccupancy,
+  kTensorUtilization,
+  kDramBandwidthUtilization,
+  kPcieTxKbps,
+  kPcieRxKbps,
+  kNvlinkTxMbps,
+  kNvlinkRxMbps,
 };
-inline constexpr size_t kMetricCount = 7;
+inline constexpr size_t kMetricCount = 15;
 
 inline constexpr size_t Index(MetricId metric) { return static_cast<size_t>(metric); }
+
+/// Some metrics, by Index.
+using MetricSet = std::bitset<kMetricCount>;
 
 }  // namespace kgs::model

@@ -14,6 +14,22 @@
 
 namespace kgs::model {
 
+/// XID errors of one code (docs.nvidia.com/deploy/xid-errors) since the process started.
+struct XidCount {
+  uint64_t code = 0;
+  uint64_t count = 0;
+  base::SteadyTime last;
+};
+
+/// What the driver says of a GPU's state, beside its readings.
+struct GpuHealth {
+  /// What it wants to have done to the GPU ("reset"); empty where that is nothing, or not told.
+  std::string recovery_action;
+  /// By code; at most kMostXidCodes.
+  std::vector<XidCount> xids;
+};
+inline constexpr size_t kMostXidCodes = 32;
+
 struct GpuSnapshot {
   GpuIdentity identity;
   DeviceState state = DeviceState::kPresent;
@@ -22,6 +38,7 @@ struct GpuSnapshot {
   Readings readings;
   /// The driver call that has not returned for so long that it counts as hung; else empty.
   std::string hung_call;
+  GpuHealth health;
 };
 
 /// A driver that GPUs are read through.

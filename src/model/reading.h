@@ -16,6 +16,8 @@ namespace kgs::model {
 /// Why there is no value.
 enum class Missing {
   kNotSampledYet,
+  /// Reading it blocks for long, so it is read only while somebody asks for it, and nobody does.
+  kNotRequested,
   /// The device or its driver does not offer the metric; stays so until the driver is reopened.
   kUnsupported,
   kNotPermitted,

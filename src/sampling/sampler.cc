@@ -17,6 +17,12 @@ Duration RoundLimit(Duration interval) {
   return std::min<Duration>(interval * 4 / 5, std::chrono::seconds(1));
 }
 
+/// Whether a value that is missing for \p reason was to be expected.
+bool IsTrouble(model::Missing reason) {
+  return reason != model::Missing::kUnsupported && reason != model::Missing::kNotRequested &&
+         reason != model::Missing::kNotSampledYet;
+}
+
 /// Whether something that should have answered did not.
 bool HasTrouble(const model::NodeSnapshot& snapshot) {
   for (const model::SourceHealth& source : snapshot.sources) {
@@ -26,7 +32,7 @@ bool HasTrouble(const model::NodeSnapshot& snapshot) {
     if (gpu.state == model::DeviceState::kLost || !gpu.hung_call.empty()) return true;
     if (gpu.state != model::DeviceState::kPresent) continue;
     for (const model::Reading& reading : gpu.readings) {
-      if (!reading.has_value() && reading.reason() != model::Missing::kUnsupported) return true;
+      if (!reading.has_value() && IsTrouble(reading.reason())) return true;
     }
   }
   return false;

@@ -111,13 +111,15 @@ TEST(TriggerErrorsTest, EveryWrongLabelIsRefused) {
 
 TEST(TriggerErrorsTest, WrongWordsAreRefusedWithTheListAndAHint) {
   const std::string profiles =
-      ": must be one of vllm-inference, triton-inference, training, batch, ollama, tgi-inference, "
-      "vllm-queue-depth, vllm-kv-cache, triton-queue-wait, triton-request-rate, sglang, tgi-queue, "
-      "llm";
+      ": must be one of vllm-inference, triton-inference, training, distributed-training, batch, "
+      "ollama, tgi-inference, vllm-queue-depth, vllm-kv-cache, triton-queue-wait, "
+      "triton-request-rate, sglang, tgi-queue, llm";
   const std::string metrics =
       ": must be one of gpu_utilization, memory_utilization, memory_used_mib, "
-      "memory_used_percent, temperature, power_draw, the metric of an engine such as vllm_demand "
-      "(docs/engines.md), or prometheus";
+      "memory_used_percent, temperature, power_draw, sm_utilization, sm_occupancy, "
+      "tensor_utilization, dram_bandwidth_utilization, pcie_tx_kbps, pcie_rx_kbps, nvlink_tx_mbps, "
+      "nvlink_rx_mbps, the metric of an engine such as vllm_demand (docs/engines.md), or "
+      "prometheus";
   const std::string aggregations = ": must be one of max, min, avg, sum, p95, p99";
   const std::string kedas = " (KEDA's metricType stands beside metadata, not in it)";
   ExpectErrors({

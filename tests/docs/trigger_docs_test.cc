@@ -147,5 +147,14 @@ TEST(TriggerDocsTest, EveryScalableMetricIsDescribed) {
   EXPECT_EQ(testing::ReadTable("metrics.md", "## Metrics a trigger can scale on"), expected);
 }
 
+TEST(TriggerDocsTest, WhereEveryMetricIsReadIsDescribed) {
+  std::vector<Row> expected;
+  for (const catalogue::Metric& metric : catalogue::Metrics()) {
+    expected.push_back({Text(metric.name), metric.of_instance ? "its own" : "its GPU's",
+                        Text(metric.source), Text(metric.cost)});
+  }
+  EXPECT_EQ(testing::ReadTable("metrics.md", "### Where they are read"), expected);
+}
+
 }  // namespace
 }  // namespace kgs

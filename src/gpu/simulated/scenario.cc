@@ -10,6 +10,26 @@ using model::MetricId;
 using model::Missing;
 using model::Reading;
 
+constexpr double kMostPower = 10'000;
+constexpr double kMostKbps = 1e9;
+constexpr double kMostMbps = 1e7;
+
+constexpr QuantityRow kQuantities[] = {
+    {MetricId::kGpuUtilization, "gpu_utilization", 100, "percent"},
+    {MetricId::kMemoryUtilization, "memory_utilization", 100, "percent"},
+    {MetricId::kMemoryUsedMib, "memory_used_mib", kMostMemoryMib, "MiB"},
+    {MetricId::kTemperature, "temperature", 200, "celsius"},
+    {MetricId::kPowerDraw, "power_draw", kMostPower, "watts"},
+    {MetricId::kSmUtilization, "sm_utilization", 100, "percent"},
+    {MetricId::kSmOccupancy, "sm_occupancy", 100, "percent"},
+    {MetricId::kTensorUtilization, "tensor_utilization", 100, "percent"},
+    {MetricId::kDramBandwidthUtilization, "dram_bandwidth_utilization", 100, "percent"},
+    {MetricId::kPcieTxKbps, "pcie_tx_kbps", kMostKbps, "KiB/s"},
+    {MetricId::kPcieRxKbps, "pcie_rx_kbps", kMostKbps, "KiB/s"},
+    {MetricId::kNvlinkTxMbps, "nvlink_tx_mbps", kMostMbps, "MiB/s"},
+    {MetricId::kNvlinkRxMbps, "nvlink_rx_mbps", kMostMbps, "MiB/s"},
+};
+
 Reading ReadingAt(const Quantity& quantity, base::Duration time, base::SteadyTime taken) {
   if (const auto* curve = std::get_if<Curve>(&quantity)) {
     return Reading::Value(ValueAt(*curve, time), taken);
@@ -35,6 +55,8 @@ bool SameGpu(const SimulatedGpu& a, const SimulatedGpu& b) {
 
 }  // namespace
 
+std::span<const QuantityRow> Quantities() { return kQuantities; }
+
 bool LostAt(const SimulatedGpu& gpu, base::Duration time) {
   return gpu.lost.has_value() && gpu.lost->from <= time && time < gpu.lost->until;
 }
@@ -47,16 +69,14 @@ DeviceSample SampleAt(const SimulatedGpu& gpu, base::Duration time, base::Steady
     return sample;
   }
   model::Readings& readings = sample.readings;
-  readings[MetricId::kGpuUtilization] = ReadingAt(gpu.gpu_utilization, time, taken);
-  readings[MetricId::kMemoryUtilization] = ReadingAt(gpu.memory_utilization, time, taken);
-  readings[MetricId::kMemoryUsedMib] = ReadingAt(gpu.memory_used_mib, time, taken);
+  for (const QuantityRow& row : kQuantities) {
+    readings[row.metric] = ReadingAt(gpu.quantities[model::Index(row.metric)], time, taken);
+  }
   readings[MetricId::kMemoryTotalMib] =
       gpu.memory_total_mib ? Reading::Value(*gpu.memory_total_mib, taken)
                            : Reading::Absent(Missing::kUnsupported, "simulated: not supported");
   readings[MetricId::kMemoryUsedPercent] =
       UsedPercent(readings[MetricId::kMemoryUsedMib], readings[MetricId::kMemoryTotalMib]);
-  readings[MetricId::kTemperature] = ReadingAt(gpu.temperature, time, taken);
-  readings[MetricId::kPowerDraw] = ReadingAt(gpu.power_draw, time, taken);
   return sample;
 }
 

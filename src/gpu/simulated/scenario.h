@@ -6,7 +6,9 @@
 
 #include <absl/status/statusor.h>
 
+#include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,6 +22,7 @@
 namespace kgs::gpu::simulated {
 
 inline constexpr size_t kMostGpus = 1024;
+inline constexpr double kMostMemoryMib = 1e9;
 
 struct Unsupported {};
 struct Failed {
@@ -34,14 +37,21 @@ struct LostSpan {
   base::Duration until = base::Duration::max();
 };
 
+/// A metric that a file may give a course of time for.
+struct QuantityRow {
+  model::MetricId metric;
+  /// The key, which is the name of the metric.
+  const char* key;
+  double highest;
+  const char* unit;
+};
+std::span<const QuantityRow> Quantities();
+
 struct SimulatedGpu {
   model::GpuIdentity identity;
   std::optional<double> memory_total_mib;
-  Quantity gpu_utilization;
-  Quantity memory_utilization;
-  Quantity memory_used_mib;
-  Quantity temperature;
-  Quantity power_draw;
+  /// By Index of the metric; of those that are not in Quantities() it says nothing.
+  std::array<Quantity, model::kMetricCount> quantities;
   std::optional<LostSpan> lost;
 };
 

@@ -17,9 +17,6 @@ namespace kgs::gpu::simulated {
 namespace {
 
 constexpr size_t kMostPoints = 10'000;
-constexpr double kMostMemoryMib = 1e9;
-constexpr double kHighestTemperature = 200;
-constexpr double kMostPower = 10'000;
 constexpr double kHighestMinor = 1'048'575;
 
 /// The range of a quantity, and its words in messages.
@@ -74,10 +71,11 @@ class Parser {
   }
 
   SimulatedGpu Gpu(const YAML::Node& node, const std::string& path, int index) {
-    const Values values = reader_.Map(
-        node, path,
-        {"name", "uuid", "minor_number", "pci_bus_id", "memory_total_mib", "gpu_utilization",
-         "memory_utilization", "memory_used_mib", "temperature", "power_draw", "lost"});
+    std::vector<std::string_view> keys = {"name", "uuid", "minor_number", "pci_bus_id",
+                                          "memory_total_mib"};
+    for (const QuantityRow& row : Quantities()) keys.emplace_back(row.key);
+    keys.emplace_back("lost");
+    const Values values = reader_.Map(node, path, keys);
     SimulatedGpu gpu;
     gpu.identity = Identity(values, path, index);
     double most_memory = kMostMemoryMib;
@@ -89,13 +87,12 @@ class Parser {
     }
     Range memory = UpTo(most_memory, " (MiB)");
     if (gpu.memory_total_mib) memory.words += ", its memory_total_mib";
-    const Range percent = UpTo(100, " (percent)");
-    gpu.gpu_utilization = QuantityOf(values, path, "gpu_utilization", percent);
-    gpu.memory_utilization = QuantityOf(values, path, "memory_utilization", percent);
-    gpu.memory_used_mib = QuantityOf(values, path, "memory_used_mib", memory);
-    gpu.temperature =
-        QuantityOf(values, path, "temperature", UpTo(kHighestTemperature, " (celsius)"));
-    gpu.power_draw = QuantityOf(values, path, "power_draw", UpTo(kMostPower, " (watts)"));
+    for (const QuantityRow& row : Quantities()) {
+      const bool is_memory = row.metric == model::MetricId::kMemoryUsedMib;
+      const Range range =
+          is_memory ? memory : UpTo(row.highest, " (" + std::string(row.unit) + ")");
+      gpu.quantities[model::Index(row.metric)] = QuantityOf(values, path, row.key, range);
+    }
     if (const auto lost = values.find("lost"); lost != values.end()) {
       gpu.lost = Lost(lost->second, path + ".lost");
     }

@@ -69,7 +69,9 @@ TEST(ScenarioTest, NoGpusIsAState) { EXPECT_TRUE(Parse("gpus: []").gpus.empty())
 TEST(ScenarioTest, NumbersAreReadings) {
   const DeviceSample sample = SampleOf(
       "{gpu_utilization: 40, memory_utilization: 12.5, memory_used_mib: 256, "
-      "memory_total_mib: 1024, temperature: 55, power_draw: 300}");
+      "memory_total_mib: 1024, temperature: 55, power_draw: 300, sm_utilization: 30, "
+      "sm_occupancy: 20, tensor_utilization: 10, dram_bandwidth_utilization: 5, "
+      "pcie_tx_kbps: 1000, pcie_rx_kbps: 2000, nvlink_tx_mbps: 60000, nvlink_rx_mbps: 50000}");
   EXPECT_EQ(sample.state, model::DeviceState::kPresent);
   EXPECT_EQ(sample.readings[MetricId::kGpuUtilization].value(), 40);
   EXPECT_EQ(sample.readings[MetricId::kMemoryUtilization].value(), 12.5);
@@ -78,6 +80,10 @@ TEST(ScenarioTest, NumbersAreReadings) {
   EXPECT_EQ(sample.readings[MetricId::kMemoryUsedPercent].value(), 25);
   EXPECT_EQ(sample.readings[MetricId::kTemperature].value(), 55);
   EXPECT_EQ(sample.readings[MetricId::kPowerDraw].value(), 300);
+  EXPECT_EQ(sample.readings[MetricId::kSmUtilization].value(), 30);
+  EXPECT_EQ(sample.readings[MetricId::kDramBandwidthUtilization].value(), 5);
+  EXPECT_EQ(sample.readings[MetricId::kPcieRxKbps].value(), 2000);
+  EXPECT_EQ(sample.readings[MetricId::kNvlinkTxMbps].value(), 60000);
   for (const model::Reading& reading : sample.readings) EXPECT_EQ(reading.taken(), kTaken);
 }
 
@@ -155,7 +161,9 @@ TEST(ScenarioErrorTest, ListsEveryMistakeWithItsLine) {
   EXPECT_EQ(ErrorOf("gpus:\n  - memory_total: 1\n    temperature: hot\n  - lost: maybe\n"),
             "gpus.yaml:2: gpus[0]: unknown key \"memory_total\", did you mean memory_total_mib? "
             "(accepted: name, uuid, minor_number, pci_bus_id, memory_total_mib, gpu_utilization, "
-            "memory_utilization, memory_used_mib, temperature, power_draw and lost); "
+            "memory_utilization, memory_used_mib, temperature, power_draw, sm_utilization, "
+            "sm_occupancy, tensor_utilization, dram_bandwidth_utilization, pcie_tx_kbps, "
+            "pcie_rx_kbps, nvlink_tx_mbps, nvlink_rx_mbps and lost); "
             "gpus.yaml:3: gpus[0].temperature: is \"hot\", accepted: a number from 0 to 200 "
             "(celsius), unsupported, {failed: REASON}, {points: ...} and {wave: ...}; "
             "gpus.yaml:4: gpus[1].lost: is \"maybe\", accepted: true and false");
@@ -314,7 +322,7 @@ TEST(ScenarioFilesTest, TheDocumentsTableHasEveryKey) {
     EXPECT_THAT(document, HasSubstr("\n| `" + it->str() + "` | "));
     ++rows;
   }
-  EXPECT_EQ(rows, 11);
+  EXPECT_EQ(rows, 19);
 }
 
 TEST(ScenarioFilesTest, TheFormsOfTheDocumentsTableParse) {
@@ -349,7 +357,10 @@ TEST(ScenarioFilesTest, TheScriptsFileMakesTriggersRiseAndFall) {
     double utilization = 0;
     for (const SimulatedGpu& gpu : scenario.gpus) {
       const model::Readings readings = SampleAt(gpu, time, kTaken).readings;
-      for (const model::Reading& reading : readings) ASSERT_TRUE(reading.has_value());
+      for (const model::MetricId metric :
+           {MetricId::kMemoryUtilization, MetricId::kTemperature, MetricId::kPowerDraw}) {
+        ASSERT_TRUE(readings[metric].has_value());
+      }
       utilization = std::max(utilization, readings[MetricId::kGpuUtilization].value());
       highest_memory = std::max(highest_memory, readings[MetricId::kMemoryUsedPercent].value());
     }
