@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,25 +8,9 @@
 #include "gpu/call_mark.h"
 #include "gpu/nvml/library.h"
 #include "gpu/nvml/status.h"
+#include "gpu/session_ticket.h"
 
 namespace kgs::gpu::nvml {
-
-/// Which session with the driver a handle belongs to. Copies share the count of sessions.
-class SessionTicket {
- public:
-  using Counter = std::atomic<uint64_t>;
-
-  /// A ticket of the session that is open now.
-  explicit SessionTicket(std::shared_ptr<const Counter> sessions)
-      : sessions_(std::move(sessions)), mine_(sessions_->load()) {}
-
-  /// That session has been closed: its handles mean nothing any more.
-  bool expired() const { return sessions_->load() != mine_; }
-
- private:
-  std::shared_ptr<const Counter> sessions_;
-  uint64_t mine_;
-};
 
 /// The verdict on one function on one GPU, kept for as long as the driver is open: once the driver
 /// said that the call will never work, it is not made again.

@@ -3,6 +3,8 @@
 
 #include <absl/status/status.h>
 
+#include "gpu/dynamic_library.h"
+
 namespace kgs::gpu::nvml {
 
 absl::StatusOr<std::shared_ptr<const Library>> Library::Load(const std::string& file) {
@@ -13,12 +15,9 @@ absl::StatusOr<std::shared_ptr<const Library>> Library::Load(const std::string& 
                                   "; is the NVIDIA driver installed on this node?");
   }
   std::shared_ptr<Library> library(new Library);
-  for (SymbolBase* symbol : library->table_) {
-    symbol->address = loaded->Find(symbol->name);
-    if (symbol->address == nullptr && symbol->need == Need::kRequired) {
-      return absl::UnavailableError(file + " has no function " + symbol->name +
-                                    ": it is not NVML, or of a driver too old to use");
-    }
+  if (const char* lacking = Bind(*loaded, library->table_)) {
+    return absl::UnavailableError(file + " has no function " + lacking +
+                                  ": it is not NVML, or of a driver too old to use");
   }
   return library;
 }

@@ -10,30 +10,10 @@
 #include <vector>
 
 #include "gpu/call_mark.h"
-#include "gpu/dynamic_library.h"
 #include "gpu/nvml/abi.h"
+#include "gpu/symbol.h"
 
 namespace kgs::gpu::nvml {
-
-enum class Need { kRequired, kOptional };
-
-struct SymbolBase {
-  const char* name;
-  Need need;
-  void* address = nullptr;
-};
-
-/// A function of the library, of type \p Function once bound.
-template <typename Function>
-struct Symbol : SymbolBase {
-  /// Enters itself into \p table.
-  Symbol(std::vector<SymbolBase*>& table, const char* symbol_name, Need symbol_need)
-      : SymbolBase{symbol_name, symbol_need} {
-    table.push_back(this);
-  }
-  Symbol(const Symbol&) = delete;
-  Symbol& operator=(const Symbol&) = delete;
-};
 
 /// Immutable once loaded; any thread may call through it, as NVML allows.
 class Library {
@@ -80,9 +60,7 @@ class Library {
 /// Calls \p symbol, showing its name in \p mark while it lasts.
 template <typename Function, typename... Args>
 abi::Return Invoke(CallMark& mark, const Symbol<Function>& symbol, Args... args) {
-  if (symbol.address == nullptr) return abi::kFunctionNotFound;
-  const CallMark::Scope scope(mark, symbol.name);
-  return reinterpret_cast<Function*>(symbol.address)(args...);
+  return InvokeOr(abi::kFunctionNotFound, mark, symbol, args...);
 }
 
 }  // namespace kgs::gpu::nvml

@@ -4,11 +4,10 @@
 #include <absl/status/status.h>
 #include <absl/strings/cord.h>
 
-#include <algorithm>
 #include <array>
-#include <tuple>
 #include <utility>
 
+#include "gpu/known_gpus.h"
 #include "gpu/nvml/device.h"
 #include "gpu/nvml/identity.h"
 
@@ -45,12 +44,6 @@ absl::Status OpenError(const char* call, abi::Return code) {
 
 using Refusal = UnidentifiedDevice::Refusal;
 
-bool Lists(const std::vector<DeviceListing>& devices, const std::string& uuid) {
-  return std::any_of(devices.begin(), devices.end(), [&uuid](const DeviceListing& listing) {
-    return listing.identity.uuid == uuid;
-  });
-}
-
 class NvmlBackend final : public Backend {
  public:
   explicit NvmlBackend(std::string file) : file_(std::move(file)) {}
@@ -67,15 +60,6 @@ class NvmlBackend final : public Backend {
   DeviceListing List(const Identification& found) const;
   std::shared_ptr<Device> Unidentified(const model::GpuIdentity& gpu, Refusal refusal) const;
   void RecallIdentities(std::vector<DeviceListing>& devices) const;
-  void AppendVanished(std::vector<DeviceListing>& devices) const;
-  void Remember(const std::vector<DeviceListing>& devices);
-
-  /// A GPU that was identified in some session.
-  struct Known {
-    model::GpuIdentity identity;
-    /// The last session that listed it.
-    uint64_t session = 0;
-  };
 
   const std::string file_;
   CallMark mark_;
@@ -89,8 +73,7 @@ class NvmlBackend final : public Backend {
   /// What nvmlDeviceGetCount_v2 said at Open.
   unsigned int opened_count_ = 0;
   int looks_at_nothing_ = 0;
-  /// One a UUID, by the index they had last.
-  std::vector<Known> known_;
+  KnownGpus known_;
 };
 
 absl::StatusOr<Session> NvmlBackend::Open() {
@@ -103,7 +86,7 @@ absl::StatusOr<Session> NvmlBackend::Open() {
   const abi::Return code = Invoke(mark_, library_->init);
   if (code == abi::kGpuNotFound) {
     Session session;
-    AppendVanished(session.devices);
+    known_.AppendVanished(session.devices);
     return session;
   }
   if (code != abi::kSuccess) return OpenError(library_->init.name, code);
@@ -136,8 +119,8 @@ absl::StatusOr<Session> NvmlBackend::ListDevices() {
     session.devices.push_back(List(found));
   }
   RecallIdentities(session.devices);
-  Remember(session.devices);
-  AppendVanished(session.devices);
+  known_.Remember(session.devices, sessions_->load());
+  known_.AppendVanished(session.devices);
   return session;
 }
 
@@ -178,14 +161,9 @@ std::shared_ptr<Device> NvmlBackend::Unidentified(const model::GpuIdentity& gpu,
 void NvmlBackend::RecallIdentities(std::vector<DeviceListing>& devices) const {
   for (DeviceListing& listing : devices) {
     if (!listing.identity.uuid.empty()) continue;
-    const Known* best = nullptr;
-    for (const Known& known : known_) {
-      if (known.identity.index != listing.identity.index) continue;
-      if (Lists(devices, known.identity.uuid)) continue;
-      if (best == nullptr || known.session > best->session) best = &known;
-    }
-    if (best == nullptr) continue;
-    listing.identity = best->identity;
+    const model::GpuIdentity* known = known_.LastAt(listing.identity.index, devices);
+    if (known == nullptr) continue;
+    listing.identity = *known;
     // One that this process has read is missed: were it left out like another container's, an
     // aggregate without it could read as falling load.
     if (listing.state == DeviceState::kNotPermitted) {
@@ -193,32 +171,6 @@ void NvmlBackend::RecallIdentities(std::vector<DeviceListing>& devices) const {
       listing.state_reason.clear();
       listing.device = Unidentified(listing.identity, Refusal::kFails);
     }
-  }
-}
-
-void NvmlBackend::Remember(const std::vector<DeviceListing>& devices) {
-  for (const DeviceListing& listing : devices) {
-    if (listing.identity.uuid.empty()) continue;
-    auto known = std::find_if(known_.begin(), known_.end(), [&listing](const Known& gpu) {
-      return gpu.identity.uuid == listing.identity.uuid;
-    });
-    if (known == known_.end()) known = known_.insert(known_.end(), Known{});
-    *known = {listing.identity, sessions_->load()};
-  }
-  std::sort(known_.begin(), known_.end(), [](const Known& a, const Known& b) {
-    return std::tie(a.identity.index, a.identity.uuid) <
-           std::tie(b.identity.index, b.identity.uuid);
-  });
-}
-
-void NvmlBackend::AppendVanished(std::vector<DeviceListing>& devices) const {
-  for (const Known& known : known_) {
-    if (Lists(devices, known.identity.uuid)) continue;
-    devices.push_back({.identity = known.identity,
-                       .state = DeviceState::kLost,
-                       .state_reason = "no longer listed by the driver",
-                       .listed = false,
-                       .device = nullptr});
   }
 }
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/known_gpus.h"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+
+namespace kgs::gpu {
+namespace {
+
+bool Lists(const std::vector<DeviceListing>& devices, const std::string& uuid) {
+  return std::any_of(devices.begin(), devices.end(), [&uuid](const DeviceListing& listing) {
+    return listing.identity.uuid == uuid;
+  });
+}
+
+}  // namespace
+
+void KnownGpus::Remember(const std::vector<DeviceListing>& devices, uint64_t session) {
+  for (const DeviceListing& listing : devices) {
+    if (listing.identity.uuid.empty()) continue;
+    auto known = std::find_if(known_.begin(), known_.end(), [&listing](const Known& gpu) {
+      return gpu.identity.uuid == listing.identity.uuid;
+    });
+    if (known == known_.end()) known = known_.insert(known_.end(), Known{});
+    *known = {listing.identity, session};
+  }
+  std::sort(known_.begin(), known_.end(), [](const Known& a, const Known& b) {
+    return std::tie(a.identity.index, a.identity.uuid) <
+           std::tie(b.identity.index, b.identity.uuid);
+  });
+}
+
+void KnownGpus::AppendVanished(std::vector<DeviceListing>& devices) const {
+  for (const Known& known : known_) {
+    if (Lists(devices, known.identity.uuid)) continue;
+    devices.push_back({.identity = known.identity,
+                       .state = model::DeviceState::kLost,
+                       .state_reason = "no longer listed by the driver",
+                       .listed = false,
+                       .device = nullptr});
+  }
+}
+
+const model::GpuIdentity* KnownGpus::LastAt(int index,
+                                            const std::vector<DeviceListing>& devices) const {
+  const Known* best = nullptr;
+  for (const Known& known : known_) {
+    if (known.identity.index != index) continue;
+    if (Lists(devices, known.identity.uuid)) continue;
+    if (best == nullptr || known.session > best->session) best = &known;
+  }
+  return best == nullptr ? nullptr : &best->identity;
+}
+
+}  // namespace kgs::gpu
