@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "gpu/nvml/abi.h"
+#include "tests/fake_driver/files.h"
 #include "tests/fake_nvml/script.h"
 
 namespace kgs::fake_nvml {
@@ -66,10 +67,9 @@ class Driver {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  Driver();
-  /// Reads the script again if it changed. One stat a call: what we cost shows in benchmarks.
+  Driver() = default;
+  /// Reads the script again if it changed.
   void Reload();
-  void Count(const char* symbol);
   /// Waits as the script says of \p symbol on \p gpu (empty: of the driver), then returns the rule.
   CallRule Obey(Lock& lock, const char* symbol, const std::string& gpu);
   CallRule RuleFor(const char* symbol, const std::string& gpu) const;
@@ -77,24 +77,9 @@ class Driver {
   /// False for a handle of another session.
   bool Resolve(abi::Device device, std::string& uuid) const;
 
-  struct FileStamp {
-    uint64_t inode = 0;
-    int64_t size = -1;
-    int64_t seconds = 0;
-    int64_t nanoseconds = 0;
-    bool operator==(const FileStamp&) const = default;
-  };
-  struct CallCount {
-    uint64_t calls = 0;
-    /// Its line in the file of counts.
-    size_t line = 0;
-  };
-
-  const std::string script_file_;
-  int counts_file_ = -1;
-
   std::mutex mutex_;
-  FileStamp stamp_;
+  fake_driver::ScriptFile script_file_{"FAKE_NVML_SCRIPT"};
+  fake_driver::CallCounts counts_{"FAKE_NVML_CALLS"};
   Script script_;
   int sessions_ = 0;
   /// Which run of sessions handles belong to.
@@ -102,7 +87,6 @@ class Driver {
   /// UUIDs of the GPUs that handles were given out for in this generation.
   std::vector<std::string> handles_;
   std::map<std::string, GpuRings> rings_;
-  std::map<std::string, CallCount> counts_;
 };
 
 }  // namespace kgs::fake_nvml

@@ -83,26 +83,15 @@ class LineParser {
       script_.gpus.push_back(NewGpu(script_.gpus.size()));
       return AtEnd();
     }
-    if (key == "error" || key == "hang" || key == "delay") return ParseRule(key);
+    if (fake_driver::IsRuleKey(key)) {
+      CallRules& rules = gpu_ == nullptr ? script_.rules : gpu_->rules;
+      return fake_driver::ParseRule(key, words_, rules) && AtEnd();
+    }
     if (gpu_ == nullptr) return key == "driver" && ParseText(script_.driver);
     return ParseGpuKey(key);
   }
 
  private:
-  bool ParseRule(const std::string& key) {
-    std::string symbol;
-    if (!(words_ >> symbol)) return false;
-    CallRule& rule = (gpu_ == nullptr ? script_.rules : gpu_->rules)[symbol];
-    if (key == "hang") {
-      rule.hang = true;
-      return AtEnd();
-    }
-    unsigned int number = 0;
-    if (!(words_ >> number)) return false;
-    (key == "error" ? rule.error : rule.delay_ms) = number;
-    return AtEnd();
-  }
-
   bool ParseGpuKey(const std::string& key) {
     for (const NumberKey& row : kNumbers) {
       if (key == row.key) return (words_ >> gpu_->*row.member) && AtEnd();

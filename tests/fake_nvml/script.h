@@ -4,20 +4,15 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/fake_driver/call_rules.h"
+
 namespace kgs::fake_nvml {
 
-/// What the script says of one function.
-struct CallRule {
-  std::optional<unsigned int> error;
-  bool hang = false;
-  std::optional<unsigned int> delay_ms;
-};
-using CallRules = std::map<std::string, CallRule>;
+using fake_driver::CallRule;
+using fake_driver::CallRules;
 
 struct GpuScript {
   std::string uuid;
