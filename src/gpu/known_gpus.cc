@@ -18,7 +18,8 @@ bool Lists(const std::vector<DeviceListing>& devices, const std::string& uuid) {
 
 void KnownGpus::Remember(const std::vector<DeviceListing>& devices, uint64_t session) {
   for (const DeviceListing& listing : devices) {
-    if (listing.identity.uuid.empty()) continue;
+    // A MIG device that is gone was taken apart on purpose.
+    if (listing.identity.uuid.empty() || listing.identity.mig) continue;
     auto known = std::find_if(known_.begin(), known_.end(), [&listing](const Known& gpu) {
       return gpu.identity.uuid == listing.identity.uuid;
     });

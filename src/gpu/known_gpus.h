@@ -13,7 +13,8 @@ namespace kgs::gpu {
 /// missed.
 class KnownGpus {
  public:
-  /// Takes those of \p devices that have a UUID, as of the session numbered \p session.
+  /// Takes those of \p devices that have a UUID and are no MIG devices, as of the session numbered
+  /// \p session.
   void Remember(const std::vector<DeviceListing>& devices, uint64_t session);
 
   /// Appends those that \p devices do not list, as lost.

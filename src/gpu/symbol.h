@@ -3,9 +3,11 @@
 // The functions of a vendor's library: bound by name at run time, each required or optional.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "gpu/call_mark.h"
+#include "gpu/call_stats.h"
 #include "gpu/dynamic_library.h"
 
 namespace kgs::gpu {
@@ -16,6 +18,8 @@ struct SymbolBase {
   const char* name;
   Need need;
   void* address = nullptr;
+  /// Counted through const: what a call took changes nothing of the function.
+  mutable CallStats stats = {};
 };
 
 /// A function of the library, of type \p Function once bound.
@@ -23,7 +27,7 @@ template <typename Function>
 struct Symbol : SymbolBase {
   /// Enters itself into \p table.
   Symbol(std::vector<SymbolBase*>& table, const char* symbol_name, Need symbol_need)
-      : SymbolBase{symbol_name, symbol_need} {
+      : SymbolBase{symbol_name, symbol_need, nullptr, {}} {
     table.push_back(this);
   }
   Symbol(const Symbol&) = delete;
@@ -45,7 +49,20 @@ template <typename Answer, typename Function, typename... Args>
 Answer InvokeOr(Answer missing, CallMark& mark, const Symbol<Function>& symbol, Args... args) {
   if (symbol.address == nullptr) return missing;
   const CallMark::Scope scope(mark, symbol.name);
-  return reinterpret_cast<Function*>(symbol.address)(args...);
+  const auto began = std::chrono::steady_clock::now();
+  const Answer answer = reinterpret_cast<Function*>(symbol.address)(args...);
+  symbol.stats.Add(std::chrono::steady_clock::now() - began);
+  return answer;
+}
+
+/// Of those of \p table that were called.
+inline std::vector<CallCost> CostsOf(const std::vector<SymbolBase*>& table) {
+  std::vector<CallCost> costs;
+  for (const SymbolBase* symbol : table) {
+    CallCost cost = symbol->stats.Get(symbol->name);
+    if (cost.calls > 0) costs.push_back(cost);
+  }
+  return costs;
 }
 
 }  // namespace kgs::gpu

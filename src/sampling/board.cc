@@ -14,7 +14,9 @@ void Slot::Take(gpu::DeviceSample sample) {
     Reading& fresh = sample.readings[metric];
     if (fresh.has_value()) {
       given[i] = true;
-    } else if (fresh.reason() == Missing::kNotReady && readings[metric].has_value()) {
+    } else if ((fresh.reason() == Missing::kNotReady ||
+                fresh.reason() == Missing::kNotSampledYet) &&
+               readings[metric].has_value()) {
       fresh = readings[metric].WithDetail(fresh.detail());
     } else if (fresh.reason() == Missing::kUnsupported && given[i]) {
       fresh = Reading::Absent(Missing::kDriverError, fresh.detail() + ", which it was before");

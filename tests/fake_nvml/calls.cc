@@ -7,16 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "gpu/nvml/abi.h"
-#include "tests/fake_nvml/driver.h"
+#include "tests/fake_nvml/export.h"
+#include "tests/fake_nvml/values.h"
 
-namespace abi = kgs::gpu::nvml::abi;
 using kgs::fake_nvml::Driver;
 using kgs::fake_nvml::GpuRings;
 using kgs::fake_nvml::GpuScript;
 using kgs::fake_nvml::Script;
-
-#define FAKE_NVML_EXPORT extern "C" __attribute__((visibility("default")))
 
 // The table. A definition of another type than our code calls it by does not compile.
 FAKE_NVML_EXPORT abi::nvmlInit_v2 nvmlInit_v2;
@@ -30,8 +27,7 @@ FAKE_NVML_EXPORT abi::nvmlDeviceGetUtilizationRates nvmlDeviceGetUtilizationRate
 FAKE_NVML_EXPORT abi::nvmlDeviceGetMemoryInfo nvmlDeviceGetMemoryInfo;
 FAKE_NVML_EXPORT abi::nvmlDeviceGetTemperature nvmlDeviceGetTemperature;
 FAKE_NVML_EXPORT abi::nvmlDeviceGetPowerUsage nvmlDeviceGetPowerUsage;
-FAKE_NVML_EXPORT abi::Return nvmlDeviceGetPcieThroughput(abi::Device device, unsigned int counter,
-                                                         unsigned int* kilobytes_per_second);
+FAKE_NVML_EXPORT abi::nvmlDeviceGetPcieThroughput nvmlDeviceGetPcieThroughput;
 #ifndef FAKE_NVML_OLD
 FAKE_NVML_EXPORT abi::nvmlDeviceGetMinorNumber nvmlDeviceGetMinorNumber;
 FAKE_NVML_EXPORT abi::nvmlDeviceGetPciInfo_v3 nvmlDeviceGetPciInfo_v3;
@@ -56,34 +52,6 @@ unsigned long long Mib(int64_t mib) { return static_cast<unsigned long long>(mib
 
 #ifndef FAKE_NVML_OLD
 
-abi::Value MakeValue(double number, int64_t type) {
-  abi::Value value{};
-  switch (type) {
-    case abi::kDouble:
-      value.d = number;
-      break;
-    case abi::kUnsignedLong:
-      value.ul = static_cast<unsigned long>(number);
-      break;
-    case abi::kUnsignedLongLong:
-      value.ull = static_cast<unsigned long long>(number);
-      break;
-    case abi::kSignedLongLong:
-      value.sll = static_cast<long long>(number);
-      break;
-    case abi::kSignedInt:
-      value.si = static_cast<int>(number);
-      break;
-    case abi::kUnsignedShort:
-      value.us = static_cast<unsigned short>(number);
-      break;
-    default:
-      value.ui = static_cast<unsigned int>(number);
-      break;
-  }
-  return value;
-}
-
 abi::Return AnswerSamples(const GpuScript& gpu,
                           const std::vector<kgs::fake_nvml::Ring::Entry>& entries,
                           unsigned int* count, abi::Sample* samples) {
@@ -107,7 +75,7 @@ abi::Return AnswerSamples(const GpuScript& gpu,
   }
   *count = std::min(*count, available);
   for (unsigned int i = 0; i < *count; ++i) {
-    samples[i] = {entries[i].stamp, MakeValue(entries[i].value, gpu.sample_type)};
+    samples[i] = {entries[i].stamp, kgs::fake_nvml::MakeValue(entries[i].value, gpu.sample_type)};
   }
   return abi::kSuccess;
 }
@@ -182,7 +150,7 @@ abi::Return nvmlDeviceGetPowerUsage(abi::Device device, unsigned int* milliwatts
   });
 }
 
-abi::Return nvmlDeviceGetPcieThroughput(abi::Device device, unsigned int counter,
+abi::Return nvmlDeviceGetPcieThroughput(abi::Device device, abi::PcieCounter counter,
                                         unsigned int* kilobytes_per_second) {
   return Driver::Instance().OnGpu(__func__, device, [&](const GpuScript& gpu, GpuRings&) {
     if (counter > 1) return abi::kInvalidArgument;

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
 
 namespace kgs::fake_nvml {
 namespace {
@@ -14,6 +17,20 @@ constexpr unsigned int kPcieThroughputMs = 20;
 uint64_t NowMicros() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+/// A MIG device has no utilization, samples, sensors, counters or events of its own, and a GPU that
+/// has MIG enabled no utilization.
+bool Offers(const GpuScript& gpu, const std::string& symbol) {
+  static const std::set<std::string> kOfGpuAlone = {
+      "nvmlDeviceGetUtilizationRates", "nvmlDeviceGetSamples", "nvmlDeviceGetProcessUtilization"};
+  static const std::set<std::string> kNotOfMig = {
+      "nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV",
+      "nvmlDeviceGetPowerUsage",  "nvmlDeviceGetPcieThroughput",
+      "nvmlDeviceGetFieldValues", "nvmlDeviceGetSupportedEventTypes",
+      "nvmlDeviceRegisterEvents", "nvmlDeviceGetMigMode"};
+  if (kOfGpuAlone.contains(symbol)) return !gpu.is_mig && gpu.mig_mode != 1;
+  return !gpu.is_mig || !kNotOfMig.contains(symbol);
 }
 
 }  // namespace
@@ -94,14 +111,50 @@ abi::Return Driver::OnGpu(const char* symbol, abi::Device device, const GpuBody&
   counts_.Count(symbol);
   Reload();
   if (sessions_ == 0) return abi::kUninitialized;
-  std::string uuid;
-  if (!Resolve(device, uuid)) return abi::kInvalidArgument;
-  const CallRule rule = Obey(lock, symbol, uuid);
+  std::string key;
+  if (!Resolve(device, key)) return abi::kInvalidArgument;
+  const CallRule rule = Obey(lock, symbol, key);
   if (sessions_ == 0) return abi::kUninitialized;
-  const GpuScript* gpu = script_.Find(uuid);
-  if (gpu == nullptr || gpu->lost) return abi::kGpuIsLost;
+  const GpuScript* whole = script_.Find(GpuKey(key));
+  if (whole == nullptr || whole->lost) return abi::kGpuIsLost;
+  const GpuScript* gpu = script_.Find(key);
+  if (gpu == nullptr) return abi::kInvalidArgument;
+  if (gpu->lost) return abi::kGpuIsLost;
   if (rule.error) return static_cast<abi::Return>(*rule.error);
-  return body(*gpu, rings_[uuid]);
+  if (!Offers(*gpu, symbol)) return abi::kNotSupported;
+  return body(*gpu, rings_[key]);
+}
+
+abi::Return Driver::MigHandle(const char* symbol, abi::Device gpu, unsigned int slot,
+                              abi::Device* device) {
+  const std::string key = KeyOf(gpu);
+  bool found = false;
+  const abi::Return code = OnGpu(symbol, gpu, [&](const GpuScript& script, GpuRings&) {
+    if (slot >= static_cast<unsigned int>(script.mig_slots)) return abi::kInvalidArgument;
+    found = script.mig_mode == 1 &&
+            std::any_of(script.migs.begin(), script.migs.end(),
+                        [slot](const GpuScript& mig) { return mig.slot == slot; });
+    return found ? abi::kSuccess : static_cast<abi::Return>(script.mig_hole);
+  });
+  if (code == abi::kSuccess) *device = HandleOf(MigKey(key, slot));
+  return code;
+}
+
+std::string Driver::KeyOf(abi::Device device) {
+  const Lock lock(mutex_);
+  std::string key;
+  Resolve(device, key);
+  return key;
+}
+
+abi::Device Driver::HandleOf(const std::string& key) {
+  const Lock lock(mutex_);
+  return MakeHandle(key);
+}
+
+void Driver::CountHeld(int change) {
+  const Lock lock(mutex_);
+  held_ += change;
 }
 
 abi::Return Driver::Init() {
@@ -124,6 +177,10 @@ abi::Return Driver::Init() {
 
 abi::Return Driver::Shutdown() {
   return OnDriver("nvmlShutdown", [this](const Script&) {
+    if (sessions_ == 1 && held_ != 0) {
+      std::fprintf(stderr, "fake_nvml: nvmlShutdown with %d samples or event sets out\n", held_);
+      std::abort();
+    }
     --sessions_;
     return abi::kSuccess;
   });

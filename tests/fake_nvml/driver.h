@@ -58,6 +58,16 @@ class Driver {
   /// The same for a call on one GPU.
   abi::Return OnGpu(const char* symbol, abi::Device device, const GpuBody& body);
 
+  /// What \p symbol answers of the MIG device in a slot of \p gpu.
+  abi::Return MigHandle(const char* symbol, abi::Device gpu, unsigned int slot,
+                        abi::Device* device);
+  /// The key of a handle, as the bodies of calls have it no other way.
+  std::string KeyOf(abi::Device device);
+  abi::Device HandleOf(const std::string& key);
+  /// Something of the session is handed out (+1) or given back (-1): nvmlShutdown ends the process
+  /// while any is out.
+  void CountHeld(int change);
+
   abi::Return Init();
   abi::Return Shutdown();
   abi::Return HandleByIndex(unsigned int index, abi::Device* device);
@@ -82,6 +92,7 @@ class Driver {
   fake_driver::CallCounts counts_{"FAKE_NVML_CALLS"};
   Script script_;
   int sessions_ = 0;
+  int held_ = 0;
   /// Which run of sessions handles belong to.
   uint64_t generation_ = 0;
   /// UUIDs of the GPUs that handles were given out for in this generation.

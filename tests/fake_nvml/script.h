@@ -14,6 +14,31 @@ namespace kgs::fake_nvml {
 using fake_driver::CallRule;
 using fake_driver::CallRules;
 
+/// A value of nvmlDeviceGetFieldValues.
+struct FieldScript {
+  unsigned int type = 3;
+  /// As written: counts may need all 64 bits.
+  std::string value;
+  /// Set: the value is this many, and grows by the clock.
+  std::optional<double> per_second;
+  /// Nothing: now.
+  std::optional<int64_t> time_us;
+  std::optional<unsigned int> error;
+};
+
+struct XidScript {
+  /// Each number is told once.
+  uint64_t number = 0;
+  uint64_t code = 0;
+  std::optional<unsigned int> gpu_instance;
+};
+
+struct GpmScript {
+  std::optional<double> value;
+  std::optional<unsigned int> error;
+};
+
+/// A GPU, or a MIG device in one.
 struct GpuScript {
   std::string uuid;
   /// Empty: uuid.
@@ -42,6 +67,29 @@ struct GpuScript {
   bool samples_ignore_last_seen = false;
   bool sample_fetch_refused = false;
 
+  /// Negative: not supported.
+  int64_t mig_mode = -1;
+  int64_t mig_slots = 7;
+  /// What a slot without a MIG device answers.
+  int64_t mig_hole = 6;
+  std::vector<GpuScript> migs;
+  /// Of a MIG device.
+  bool is_mig = false;
+  int64_t slot = 0;
+  int64_t gpu_instance = 0;
+  int64_t compute_instance = 0;
+  int64_t compute_slices = 1;
+  int64_t gpu_slices = 1;
+
+  /// Negative: the call for it is not supported.
+  int64_t gpm = 0;
+  std::map<unsigned int, GpmScript> gpm_metrics;
+  int64_t gpm_least_interval_ms = 0;
+
+  std::map<unsigned int, FieldScript> fields;
+  int64_t event_types = 8;
+  std::vector<XidScript> xids;
+
   CallRules rules;
 };
 
@@ -50,8 +98,14 @@ struct Script {
   CallRules rules;
   std::vector<GpuScript> gpus;
 
-  const GpuScript* Find(const std::string& uuid) const;
+  /// By UUID, or of a MIG device by MigKey of its GPU's. Null where there is none.
+  const GpuScript* Find(const std::string& key) const;
 };
+
+/// What a handle of a MIG device means: whatever stands in that slot of the GPU now.
+std::string MigKey(const std::string& gpu_uuid, int64_t slot);
+/// The GPU's part of such a key, or the key itself.
+std::string GpuKey(const std::string& key);
 
 /// Ends the process with \p file and the line where \p text does not parse: a test that goes on
 /// with half a script would prove nothing.

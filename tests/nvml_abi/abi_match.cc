@@ -21,6 +21,13 @@ constexpr bool SameRepresentation() {
     // Both opaque: the handle.
     if constexpr (std::is_same_v<Ours, abi::Device>)
       return std::is_same_v<Official, nvmlDevice_t>;
+    else if constexpr (std::is_same_v<Ours, abi::GpmSample>)
+      return std::is_same_v<Official, nvmlGpmSample_t>;
+    else if constexpr (std::is_same_v<Ours, abi::EventSet>)
+      return std::is_same_v<Official, nvmlEventSet_t>;
+    else if constexpr (std::is_same_v<Ours, abi::GpmMetricsGet*>)
+      // Of no fixed size; its members are compared below.
+      return std::is_same_v<Official, nvmlGpmMetricsGet_t*>;
     else
       return SameRepresentation<A, B>();
   } else if constexpr (std::is_enum_v<Official> || std::is_enum_v<Ours>) {
@@ -64,6 +71,25 @@ SAME_FUNCTION(nvmlDeviceGetMemoryInfo_v2);
 SAME_FUNCTION(nvmlDeviceGetTemperature);
 SAME_FUNCTION(nvmlDeviceGetTemperatureV);
 SAME_FUNCTION(nvmlDeviceGetPowerUsage);
+SAME_FUNCTION(nvmlDeviceGetFieldValues);
+SAME_FUNCTION(nvmlDeviceGetPcieThroughput);
+SAME_FUNCTION(nvmlDeviceGetMigMode);
+SAME_FUNCTION(nvmlDeviceGetMaxMigDeviceCount);
+SAME_FUNCTION(nvmlDeviceGetMigDeviceHandleByIndex);
+SAME_FUNCTION(nvmlDeviceGetGpuInstanceId);
+SAME_FUNCTION(nvmlDeviceGetComputeInstanceId);
+SAME_FUNCTION(nvmlDeviceGetAttributes_v2);
+SAME_FUNCTION(nvmlGpmQueryDeviceSupport);
+SAME_FUNCTION(nvmlGpmSampleAlloc);
+SAME_FUNCTION(nvmlGpmSampleFree);
+SAME_FUNCTION(nvmlGpmSampleGet);
+SAME_FUNCTION(nvmlGpmMigSampleGet);
+SAME_FUNCTION(nvmlGpmMetricsGet);
+SAME_FUNCTION(nvmlEventSetCreate);
+SAME_FUNCTION(nvmlEventSetFree);
+SAME_FUNCTION(nvmlDeviceGetSupportedEventTypes);
+SAME_FUNCTION(nvmlDeviceRegisterEvents);
+SAME_FUNCTION(nvmlEventSetWait_v2);
 
 #define SAME_SIZE(ours, official) \
   static_assert(sizeof(abi::ours) == sizeof(official) && alignof(abi::ours) == alignof(official))
@@ -118,6 +144,45 @@ static_assert(offsetof(abi::PciInfo, bus_id) == offsetof(nvmlPciInfo_t, busId));
 static_assert(sizeof(abi::PciInfo::bus_id) == sizeof(nvmlPciInfo_t::busId));
 static_assert(sizeof(abi::PciInfo::bus_id_legacy) == sizeof(nvmlPciInfo_t::busIdLegacy));
 
+SAME_SIZE(FieldValue, nvmlFieldValue_t);
+SAME_MEMBER(FieldValue, field_id, nvmlFieldValue_t, fieldId);
+SAME_MEMBER(FieldValue, scope_id, nvmlFieldValue_t, scopeId);
+SAME_MEMBER(FieldValue, timestamp, nvmlFieldValue_t, timestamp);
+SAME_MEMBER(FieldValue, latency_us, nvmlFieldValue_t, latencyUsec);
+SAME_MEMBER(FieldValue, value_type, nvmlFieldValue_t, valueType);
+SAME_MEMBER(FieldValue, code, nvmlFieldValue_t, nvmlReturn);
+SAME_MEMBER(FieldValue, value, nvmlFieldValue_t, value);
+
+SAME_SIZE(DeviceAttributes, nvmlDeviceAttributes_t);
+SAME_MEMBER(DeviceAttributes, gpu_instance_slices, nvmlDeviceAttributes_t, gpuInstanceSliceCount);
+SAME_MEMBER(DeviceAttributes, compute_instance_slices, nvmlDeviceAttributes_t,
+            computeInstanceSliceCount);
+SAME_MEMBER(DeviceAttributes, memory_mib, nvmlDeviceAttributes_t, memorySizeMB);
+
+SAME_SIZE(EventData, nvmlEventData_t);
+SAME_MEMBER(EventData, device, nvmlEventData_t, device);
+SAME_MEMBER(EventData, type, nvmlEventData_t, eventType);
+SAME_MEMBER(EventData, data, nvmlEventData_t, eventData);
+SAME_MEMBER(EventData, gpu_instance, nvmlEventData_t, gpuInstanceId);
+SAME_MEMBER(EventData, compute_instance, nvmlEventData_t, computeInstanceId);
+
+SAME_SIZE(GpmSupport, nvmlGpmSupport_t);
+SAME_MEMBER(GpmSupport, version, nvmlGpmSupport_t, version);
+SAME_MEMBER(GpmSupport, supported, nvmlGpmSupport_t, isSupportedDevice);
+
+SAME_SIZE(GpmMetric, nvmlGpmMetric_t);
+SAME_MEMBER(GpmMetric, id, nvmlGpmMetric_t, metricId);
+SAME_MEMBER(GpmMetric, code, nvmlGpmMetric_t, nvmlReturn);
+SAME_MEMBER(GpmMetric, value, nvmlGpmMetric_t, value);
+
+SAME_MEMBER(GpmMetricsGet, version, nvmlGpmMetricsGet_t, version);
+SAME_MEMBER(GpmMetricsGet, metric_count, nvmlGpmMetricsGet_t, numMetrics);
+SAME_MEMBER(GpmMetricsGet, sample1, nvmlGpmMetricsGet_t, sample1);
+SAME_MEMBER(GpmMetricsGet, sample2, nvmlGpmMetricsGet_t, sample2);
+
+static_assert(offsetof(abi::GpmMetricsGet, metrics) == offsetof(nvmlGpmMetricsGet_t, metrics));
+static_assert(sizeof(abi::GpmMetricsGet) >= sizeof(nvmlGpmMetricsGet_t));
+
 #define SAME_NUMBER(ours, official) \
   static_assert(static_cast<unsigned int>(abi::ours) == static_cast<unsigned int>(official))
 SAME_NUMBER(kSuccess, NVML_SUCCESS);
@@ -162,6 +227,34 @@ SAME_NUMBER(kSignedLongLong, NVML_VALUE_TYPE_SIGNED_LONG_LONG);
 SAME_NUMBER(kSignedInt, NVML_VALUE_TYPE_SIGNED_INT);
 SAME_NUMBER(kUnsignedShort, NVML_VALUE_TYPE_UNSIGNED_SHORT);
 SAME_NUMBER(kGpuDie, NVML_TEMPERATURE_GPU);
+SAME_NUMBER(kPcieTransmitted, NVML_PCIE_UTIL_TX_BYTES);
+SAME_NUMBER(kPcieReceived, NVML_PCIE_UTIL_RX_BYTES);
+SAME_NUMBER(kFieldNvlinkLinkCount, NVML_FI_DEV_NVLINK_LINK_COUNT);
+SAME_NUMBER(kFieldNvlinkDataTransmitted, NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX);
+SAME_NUMBER(kFieldNvlinkDataReceived, NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX);
+SAME_NUMBER(kFieldPcieBytesTransmitted, NVML_FI_DEV_PCIE_COUNT_TX_BYTES);
+SAME_NUMBER(kFieldPcieBytesReceived, NVML_FI_DEV_PCIE_COUNT_RX_BYTES);
+SAME_NUMBER(kFieldRecoveryAction, NVML_FI_DEV_GET_GPU_RECOVERY_ACTION);
+SAME_NUMBER(kRecoveryNone, NVML_GPU_RECOVERY_ACTION_NONE);
+SAME_NUMBER(kRecoveryGpuReset, NVML_GPU_RECOVERY_ACTION_GPU_RESET);
+SAME_NUMBER(kRecoveryNodeReboot, NVML_GPU_RECOVERY_ACTION_NODE_REBOOT);
+SAME_NUMBER(kRecoveryDrainP2p, NVML_GPU_RECOVERY_ACTION_DRAIN_P2P);
+SAME_NUMBER(kRecoveryDrainAndReset, NVML_GPU_RECOVERY_ACTION_DRAIN_AND_RESET);
+SAME_NUMBER(kRecoveryImexDomain, NVML_GPU_RECOVERY_ACTION_RECOVER_IMEX_DOMAIN);
+SAME_NUMBER(kRecoveryBusReset, NVML_GPU_RECOVERY_ACTION_BUS_RESET);
+SAME_NUMBER(kRecoverySystemReboot, NVML_GPU_RECOVERY_ACTION_SYSTEM_REBOOT);
+SAME_NUMBER(kGpmGraphicsUtil, NVML_GPM_METRIC_GRAPHICS_UTIL);
+SAME_NUMBER(kGpmSmUtil, NVML_GPM_METRIC_SM_UTIL);
+SAME_NUMBER(kGpmSmOccupancy, NVML_GPM_METRIC_SM_OCCUPANCY);
+SAME_NUMBER(kGpmAnyTensorUtil, NVML_GPM_METRIC_ANY_TENSOR_UTIL);
+SAME_NUMBER(kGpmDramBandwidthUtil, NVML_GPM_METRIC_DRAM_BW_UTIL);
+SAME_NUMBER(kGpmPcieTransmitted, NVML_GPM_METRIC_PCIE_TX_PER_SEC);
+SAME_NUMBER(kGpmPcieReceived, NVML_GPM_METRIC_PCIE_RX_PER_SEC);
+SAME_NUMBER(kGpmNvlinkReceived, NVML_GPM_METRIC_NVLINK_TOTAL_RX_PER_SEC);
+SAME_NUMBER(kGpmNvlinkTransmitted, NVML_GPM_METRIC_NVLINK_TOTAL_TX_PER_SEC);
+SAME_NUMBER(kMigEnabled, NVML_DEVICE_MIG_ENABLE);
+SAME_NUMBER(kGpmVersion, NVML_GPM_METRICS_GET_VERSION);
+SAME_NUMBER(kEventXid, nvmlEventTypeXidCriticalError);
 SAME_NUMBER(kDriverVersionSize, NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE);
 SAME_NUMBER(kUuidSize, NVML_DEVICE_UUID_V2_BUFFER_SIZE);
 SAME_NUMBER(kNameSize, NVML_DEVICE_NAME_V2_BUFFER_SIZE);

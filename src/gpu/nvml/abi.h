@@ -14,6 +14,14 @@ namespace kgs::gpu::nvml::abi {
 struct DeviceHandle;
 using Device = DeviceHandle*;
 
+/// What GPM has counted at one moment; between nvmlGpmSampleAlloc and nvmlGpmSampleFree.
+struct GpmSampleHandle;
+using GpmSample = GpmSampleHandle*;
+
+/// Where events arrive; between nvmlEventSetCreate and nvmlEventSetFree.
+struct EventSetHandle;
+using EventSet = EventSetHandle*;
+
 /// nvmlReturn_t. Drivers may answer codes that are not listed here.
 enum Return : unsigned int {
   kSuccess = 0,
@@ -67,6 +75,53 @@ enum ValueType : unsigned int {
 };
 
 enum TemperatureSensor : unsigned int { kGpuDie = 0 };
+
+enum PcieCounter : unsigned int { kPcieTransmitted = 0, kPcieReceived = 1 };
+
+/// nvmlDeviceGetFieldValues: what a field is, and of what.
+enum FieldId : unsigned int {
+  kFieldNvlinkLinkCount = 91,
+  /// KiB of data, without what the protocol adds; since the driver was loaded.
+  kFieldNvlinkDataTransmitted = 138,
+  kFieldNvlinkDataReceived = 139,
+  /// Bytes, since the driver was loaded.
+  kFieldPcieBytesTransmitted = 197,
+  kFieldPcieBytesReceived = 198,
+  /// One of RecoveryAction.
+  kFieldRecoveryAction = 230,
+};
+/// The scope of a counter of links that means all of them.
+inline constexpr unsigned int kAllLinks = 0xffffffffU;
+
+enum RecoveryAction : unsigned int {
+  kRecoveryNone = 0,
+  kRecoveryGpuReset = 1,
+  kRecoveryNodeReboot = 2,
+  kRecoveryDrainP2p = 3,
+  kRecoveryDrainAndReset = 4,
+  kRecoveryImexDomain = 5,
+  kRecoveryBusReset = 6,
+  kRecoverySystemReboot = 7,
+};
+
+/// nvmlGpmMetricsGet: percent, or MiB a second.
+enum GpmMetricId : unsigned int {
+  kGpmGraphicsUtil = 1,
+  kGpmSmUtil = 2,
+  kGpmSmOccupancy = 3,
+  kGpmAnyTensorUtil = 5,
+  kGpmDramBandwidthUtil = 10,
+  kGpmPcieTransmitted = 20,
+  kGpmPcieReceived = 21,
+  // Received comes first here, unlike everywhere else.
+  kGpmNvlinkReceived = 60,
+  kGpmNvlinkTransmitted = 61,
+};
+
+inline constexpr unsigned int kMigEnabled = 1;
+inline constexpr unsigned long long kEventXid = 0x8;
+/// Of an EventData that is of the GPU as a whole.
+inline constexpr unsigned int kNoInstance = 0xffffffffU;
 
 /// Percent over the driver's last sample period.
 struct Utilization {
@@ -122,6 +177,65 @@ struct PciInfo {
   char bus_id[32];
 };
 
+struct FieldValue {
+  unsigned int field_id;
+  unsigned int scope_id;
+  /// Microseconds since 1970; of the counter, not of the call.
+  long long timestamp;
+  long long latency_us;
+  ValueType value_type;
+  Return code;
+  Value value;
+};
+
+struct DeviceAttributes {
+  unsigned int multiprocessors;
+  unsigned int copy_engines;
+  unsigned int decoders;
+  unsigned int encoders;
+  unsigned int jpeg_engines;
+  unsigned int ofa_engines;
+  unsigned int gpu_instance_slices;
+  unsigned int compute_instance_slices;
+  unsigned long long memory_mib;
+};
+
+struct EventData {
+  Device device;
+  unsigned long long type;
+  /// The code of an XID error; 999 where it is not known.
+  unsigned long long data;
+  unsigned int gpu_instance;
+  unsigned int compute_instance;
+};
+
+struct GpmSupport {
+  unsigned int version;
+  unsigned int supported;
+};
+
+struct GpmMetric {
+  GpmMetricId id;
+  Return code;
+  double value;
+  const char* short_name;
+  const char* long_name;
+  const char* unit;
+};
+
+/// NVIDIA's struct has as many metrics as its version of the header knows (98, 333 and 477 so far)
+/// and a version that stays 1: drivers look at the first metric_count alone.
+struct GpmMetricsGet {
+  unsigned int version;
+  unsigned int metric_count;
+  /// The earlier one.
+  GpmSample sample1;
+  GpmSample sample2;
+  GpmMetric metrics[512];
+};
+/// The literal, not StructVersion.
+inline constexpr unsigned int kGpmVersion = 1;
+
 /// A versioned struct says its size and version in its first member.
 template <typename Struct>
 constexpr unsigned int StructVersion(unsigned int version) {
@@ -147,6 +261,17 @@ static_assert(sizeof(Value) == 8);
 static_assert(sizeof(Sample) == 16 && offsetof(Sample, value) == 8);
 static_assert(sizeof(PciInfo) == 68 && offsetof(PciInfo, domain) == 16 &&
               offsetof(PciInfo, bus_id) == 36);
+static_assert(sizeof(FieldValue) == 40 && offsetof(FieldValue, timestamp) == 8 &&
+              offsetof(FieldValue, value_type) == 24 && offsetof(FieldValue, code) == 28 &&
+              offsetof(FieldValue, value) == 32);
+static_assert(sizeof(DeviceAttributes) == 40 &&
+              offsetof(DeviceAttributes, gpu_instance_slices) == 24 &&
+              offsetof(DeviceAttributes, memory_mib) == 32);
+static_assert(sizeof(EventData) == 32 && offsetof(EventData, data) == 16 &&
+              offsetof(EventData, gpu_instance) == 24);
+static_assert(sizeof(GpmSupport) == 8 && sizeof(GpmMetric) == 40 &&
+              offsetof(GpmMetric, value) == 8);
+static_assert(offsetof(GpmMetricsGet, sample1) == 8 && offsetof(GpmMetricsGet, metrics) == 24);
 static_assert(kMemoryV2Version == 0x02000028 && kTemperatureV1Version == 0x0100000c);
 
 using nvmlInit_v2 = Return();
@@ -167,5 +292,26 @@ using nvmlDeviceGetTemperature = Return(Device device, TemperatureSensor sensor,
                                         unsigned int* celsius);
 using nvmlDeviceGetTemperatureV = Return(Device device, TemperatureV1* temperature);
 using nvmlDeviceGetPowerUsage = Return(Device device, unsigned int* milliwatts);
+using nvmlDeviceGetFieldValues = Return(Device device, int count, FieldValue* values);
+using nvmlDeviceGetPcieThroughput = Return(Device device, PcieCounter counter,
+                                           unsigned int* kilobytes_per_second);
+using nvmlDeviceGetMigMode = Return(Device device, unsigned int* current, unsigned int* pending);
+using nvmlDeviceGetMaxMigDeviceCount = Return(Device device, unsigned int* count);
+using nvmlDeviceGetMigDeviceHandleByIndex = Return(Device device, unsigned int index,
+                                                   Device* mig_device);
+using nvmlDeviceGetGpuInstanceId = Return(Device mig_device, unsigned int* id);
+using nvmlDeviceGetComputeInstanceId = Return(Device mig_device, unsigned int* id);
+using nvmlDeviceGetAttributes_v2 = Return(Device mig_device, DeviceAttributes* attributes);
+using nvmlGpmQueryDeviceSupport = Return(Device device, GpmSupport* support);
+using nvmlGpmSampleAlloc = Return(GpmSample* sample);
+using nvmlGpmSampleFree = Return(GpmSample sample);
+using nvmlGpmSampleGet = Return(Device device, GpmSample sample);
+using nvmlGpmMigSampleGet = Return(Device device, unsigned int gpu_instance, GpmSample sample);
+using nvmlGpmMetricsGet = Return(GpmMetricsGet* metrics);
+using nvmlEventSetCreate = Return(EventSet* set);
+using nvmlEventSetFree = Return(EventSet set);
+using nvmlDeviceGetSupportedEventTypes = Return(Device device, unsigned long long* types);
+using nvmlDeviceRegisterEvents = Return(Device device, unsigned long long types, EventSet set);
+using nvmlEventSetWait_v2 = Return(EventSet set, EventData* event, unsigned int timeout_ms);
 
 }  // namespace kgs::gpu::nvml::abi

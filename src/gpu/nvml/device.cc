@@ -11,15 +11,11 @@ using model::Missing;
 using model::Reading;
 using model::Readings;
 
-constexpr double kBytesPerMib = 1024.0 * 1024.0;
 constexpr int kColdestCelsius = -100;
 constexpr int kHottestCelsius = 250;
 constexpr double kMostWatts = 100'000;
 
-Reading Nonsense(const SymbolBase& symbol, const std::string& what) {
-  return Reading::Absent(Missing::kDriverError,
-                         std::string(symbol.name) + ": the driver answered " + what);
-}
+}  // namespace
 
 Readings AllAbsent(const std::string& detail) {
   Readings readings;
@@ -29,34 +25,103 @@ Readings AllAbsent(const std::string& detail) {
   return readings;
 }
 
-void SetMemory(Readings& readings, const Reading& used, const Reading& total,
-               const Reading& percent) {
-  readings[MetricId::kMemoryUsedMib] = used;
-  readings[MetricId::kMemoryTotalMib] = total;
-  readings[MetricId::kMemoryUsedPercent] = percent;
+// What was read before the bad news goes too: a handle that is no longer ours may have answered for
+// another GPU.
+bool Judge(const DeviceCalls& calls, DeviceSample& sample) {
+  if (calls.gpu_lost()) {
+    sample.state = model::DeviceState::kLost;
+    sample.state_reason = calls.Condemnation();
+    sample.readings = AllAbsent(sample.state_reason);
+    return true;
+  }
+  if (calls.session_over()) {
+    sample.session_broken = true;
+    sample.readings = AllAbsent(calls.Condemnation());
+    return true;
+  }
+  return false;
 }
-
-}  // namespace
 
 DeviceSample NvmlDevice::Read(const base::Clock& clock) {
   calls_.BeginRound();
   DeviceSample sample;
-  ReadUtilization(clock, sample.readings);
-  ReadMemory(clock, sample.readings);
+  ReadOfGpuAlone(clock, sample.readings);
   sample.readings[MetricId::kTemperature] = ReadTemperature(clock);
   sample.readings[MetricId::kPowerDraw] = ReadPower(clock);
-
-  // What was read before the bad news goes too: a handle that is no longer ours may have answered
-  // for another GPU.
-  if (calls_.gpu_lost()) {
-    sample.state = model::DeviceState::kLost;
-    sample.state_reason = calls_.Condemnation();
-    sample.readings = AllAbsent(sample.state_reason);
-  } else if (calls_.session_over()) {
-    sample.session_broken = true;
-    sample.readings = AllAbsent(calls_.Condemnation());
-  }
+  ReadLinks(clock, sample);
+  Judge(calls_, sample);
   return sample;
+}
+
+void NvmlDevice::ReadOfGpuAlone(const base::Clock& clock, Readings& readings) {
+  if (!mig_enabled_) {
+    ReadUtilization(clock, readings);
+    memory_.Read(calls_, clock, readings);
+    return;
+  }
+  const Reading absent =
+      Reading::Absent(Missing::kUnsupported, "MIG is enabled: each MIG device has its own");
+  for (const MetricId metric :
+       {MetricId::kGpuUtilization, MetricId::kMemoryUtilization, MetricId::kMemoryUsedMib,
+        MetricId::kMemoryTotalMib, MetricId::kMemoryUsedPercent, MetricId::kSmUtilization,
+        MetricId::kSmOccupancy, MetricId::kTensorUtilization,
+        MetricId::kDramBandwidthUtilization}) {
+    readings[metric] = absent;
+  }
+}
+
+// From GPM, which averages over the time since the last round; else from counters; PCIe else by the
+// call that blocks.
+void NvmlDevice::ReadLinks(const base::Clock& clock, DeviceSample& sample) {
+  Readings& readings = sample.readings;
+  gpm_.Read(calls_, clock, readings);
+  const Counters::Result counted = counters_.Read(calls_, clock);
+  sample.recovery_action = counted.recovery_action;
+  const auto stand_in = [&readings](MetricId metric, const Reading& reading) {
+    Reading& first = readings[metric];
+    if (!first.has_value() && first.reason() == Missing::kUnsupported) first = reading;
+  };
+  stand_in(MetricId::kNvlinkTxMbps, counted.nvlink_tx);
+  stand_in(MetricId::kNvlinkRxMbps, counted.nvlink_rx);
+  stand_in(MetricId::kPcieTxKbps, counted.pcie_tx);
+  stand_in(MetricId::kPcieRxKbps, counted.pcie_rx);
+  if (counted.no_nvlink) {
+    readings[MetricId::kNvlinkTxMbps] = readings[MetricId::kNvlinkRxMbps] =
+        Reading::Absent(Missing::kUnsupported, "this GPU has no NVLink");
+  }
+  const SymbolBase& blocking = calls_.library().pcie_throughput;
+  if (blocking.address == nullptr) return;
+  for (const MetricId metric : {MetricId::kPcieTxKbps, MetricId::kPcieRxKbps}) {
+    Reading& reading = readings[metric];
+    if (reading.has_value() || reading.reason() != Missing::kUnsupported) continue;
+    sample.slow.set(model::Index(metric));
+    reading = Reading::Absent(Missing::kNotRequested,
+                              std::string(blocking.name) +
+                                  " blocks for 20 ms: it is called while a trigger or "
+                                  "--always-read asks for it");
+  }
+}
+
+Readings NvmlDevice::ReadSlow(const model::MetricSet& metrics, const base::Clock& clock) {
+  slow_calls_.BeginRound();
+  Readings readings;
+  const auto& symbol = slow_calls_.library().pcie_throughput;
+  const auto read = [&](MetricId metric, abi::PcieCounter counter, CallVerdict& verdict) {
+    if (!metrics.test(model::Index(metric))) return;
+    const base::SteadyTime taken = clock.Now();
+    unsigned int kbps = 0;
+    const abi::Return code = slow_calls_.Call(symbol, verdict, counter, &kbps);
+    readings[metric] =
+        code == abi::kSuccess ? Reading::Value(kbps, taken) : AbsentReading(symbol.name, code);
+  };
+  read(MetricId::kPcieTxKbps, abi::kPcieTransmitted, pcie_transmitted_);
+  read(MetricId::kPcieRxKbps, abi::kPcieReceived, pcie_received_);
+  return readings;
+}
+
+void NvmlDevice::EndSession() {
+  calls_.BeginRound();
+  gpm_.Close(calls_);
 }
 
 void NvmlDevice::ReadUtilization(const base::Clock& clock, Readings& readings) {
@@ -76,7 +141,7 @@ Reading NvmlDevice::ReadSampled(UtilizationSamples& samples, const base::Clock& 
     case UtilizationSamples::Kind::kFailed:
       return AbsentReading(calls_.library().samples.name, sampled.code);
     case UtilizationSamples::Kind::kNonsense:
-      return Nonsense(calls_.library().samples, sampled.nonsense);
+      return NonsenseReading(calls_.library().samples.name, sampled.nonsense);
     case UtilizationSamples::Kind::kUseRates:
       break;
   }
@@ -92,38 +157,8 @@ Reading NvmlDevice::ReadRate(const base::Clock& clock, unsigned int abi::Utiliza
   }
   if (rates_->code != abi::kSuccess) return AbsentReading(symbol.name, rates_->code);
   const unsigned int percent = rates_->values.*rate;
-  if (percent > 100) return Nonsense(symbol, "a utilization outside 0..100");
+  if (percent > 100) return NonsenseReading(symbol.name, "a utilization outside 0..100");
   return Reading::Value(percent, rates_->taken);
-}
-
-// The two calls differ in whether "used" includes what the driver reserves for itself; a session
-// stays with the one that works, so the difference is never seen as a change.
-void NvmlDevice::ReadMemory(const base::Clock& clock, Readings& readings) {
-  const base::SteadyTime taken = clock.Now();
-  const SymbolBase* symbol = &calls_.library().memory_info_v2;
-  abi::MemoryV2 memory{};
-  memory.version = abi::kMemoryV2Version;
-  abi::Return code = calls_.Call(calls_.library().memory_info_v2, memory_info_v2_, &memory);
-  if (EffectOf(code) == Effect::kCallNeverWorks) {
-    symbol = &calls_.library().memory_info;
-    abi::Memory older{};
-    code = calls_.Call(calls_.library().memory_info, memory_info_, &older);
-    memory.total = older.total;
-    memory.used = older.used;
-  }
-  if (code != abi::kSuccess) {
-    const Reading absent = AbsentReading(symbol->name, code);
-    return SetMemory(readings, absent, absent, absent);
-  }
-  if (memory.total == 0 || memory.used > memory.total) {
-    const Reading absent =
-        Nonsense(*symbol, memory.total == 0 ? "a total of 0" : "more used than there is");
-    return SetMemory(readings, absent, absent, absent);
-  }
-  const auto used = static_cast<double>(memory.used);
-  const auto total = static_cast<double>(memory.total);
-  SetMemory(readings, Reading::Value(used / kBytesPerMib, taken),
-            Reading::Value(total / kBytesPerMib, taken), Reading::Value(100 * used / total, taken));
 }
 
 Reading NvmlDevice::ReadTemperature(const base::Clock& clock) {
@@ -140,7 +175,7 @@ Reading NvmlDevice::ReadTemperature(const base::Clock& clock) {
   }
   if (code != abi::kSuccess) return AbsentReading(symbol->name, code);
   if (answer.temperature < kColdestCelsius || answer.temperature > kHottestCelsius) {
-    return Nonsense(*symbol, "a temperature outside -100..250 C");
+    return NonsenseReading(symbol->name, "a temperature outside -100..250 C");
   }
   return Reading::Value(answer.temperature, taken);
 }
@@ -152,7 +187,7 @@ Reading NvmlDevice::ReadPower(const base::Clock& clock) {
   const abi::Return code = calls_.Call(symbol, power_usage_, &milliwatts);
   if (code != abi::kSuccess) return AbsentReading(symbol.name, code);
   const double watts = milliwatts / 1000.0;
-  if (watts > kMostWatts) return Nonsense(symbol, "more than 100 kW");
+  if (watts > kMostWatts) return NonsenseReading(symbol.name, "more than 100 kW");
   return Reading::Value(watts, taken);
 }
 

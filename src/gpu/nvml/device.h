@@ -7,36 +7,69 @@
 #include <utility>
 
 #include "gpu/backend.h"
+#include "gpu/nvml/counters.h"
 #include "gpu/nvml/device_calls.h"
+#include "gpu/nvml/gpm.h"
+#include "gpu/nvml/memory.h"
 #include "gpu/nvml/utilization.h"
 
 namespace kgs::gpu::nvml {
+
+/// A device that holds something of the session which must be given back before that is closed.
+class SessionDevice : public Device {
+ public:
+  /// Overlaps with no other call.
+  virtual void EndSession() = 0;
+};
+
+/// Every reading absent, as a driver error.
+model::Readings AllAbsent(const std::string& detail);
+
+/// Turns \p sample into the news where a call of this round has condemned the GPU or the session,
+/// and says whether one has.
+bool Judge(const DeviceCalls& calls, DeviceSample& sample);
 
 /// One GPU within one session with the driver. It holds all that a Read needs, so that a lane may
 /// be stuck in it for longer than the backend lives.
 ///
 /// Numbers that cannot be (a utilization above 100, more memory used than there is) are absent
 /// readings: a driver that answers them is not to be believed.
-class NvmlDevice final : public Device {
+///
+/// With MIG enabled it gives what belongs to no MIG device alone; the rest is unsupported here.
+class NvmlDevice final : public SessionDevice {
  public:
-  NvmlDevice(std::shared_ptr<const Library> library, SessionTicket ticket, abi::Device handle,
-             std::string uuid)
-      : calls_(std::move(library), std::move(ticket), handle, std::move(uuid)) {}
+  NvmlDevice(const std::shared_ptr<const Library>& library, const SessionTicket& ticket,
+             abi::Device handle, const std::string& uuid, bool mig_enabled)
+      : mig_enabled_(mig_enabled),
+        calls_(library, ticket, handle, uuid),
+        slow_calls_(library, ticket, handle, uuid),
+        gpm_(mig_enabled ? GpmRowsOfMigParent() : GpmRowsOfGpu(), std::nullopt) {}
 
   DeviceSample Read(const base::Clock& clock) override;
   const char* current_call() const override { return calls_.current_call(); }
+  /// pcie_tx_kbps and pcie_rx_kbps: each blocks for 20 ms, during which the driver counts.
+  model::Readings ReadSlow(const model::MetricSet& metrics, const base::Clock& clock) override;
+  const char* current_slow_call() const override { return slow_calls_.current_call(); }
+  void EndSession() override;
 
  private:
+  void ReadOfGpuAlone(const base::Clock& clock, model::Readings& readings);
+  void ReadLinks(const base::Clock& clock, DeviceSample& sample);
   void ReadUtilization(const base::Clock& clock, model::Readings& readings);
   /// From the ring; from \p rate where that has nothing to say.
   model::Reading ReadSampled(UtilizationSamples& samples, const base::Clock& clock,
                              unsigned int abi::Utilization::* rate);
   model::Reading ReadRate(const base::Clock& clock, unsigned int abi::Utilization::* rate);
-  void ReadMemory(const base::Clock& clock, model::Readings& readings);
   model::Reading ReadTemperature(const base::Clock& clock);
   model::Reading ReadPower(const base::Clock& clock);
 
+  const bool mig_enabled_;
   DeviceCalls calls_;
+  /// Of the lane of slow calls.
+  DeviceCalls slow_calls_;
+  Gpm gpm_;
+  Counters counters_;
+  Memory memory_;
   UtilizationSamples gpu_samples_{abi::kGpuUtilizationSamples};
   UtilizationSamples memory_samples_{abi::kMemoryUtilizationSamples};
   /// The rates of this round, where they were asked for: one call answers both.
@@ -47,11 +80,11 @@ class NvmlDevice final : public Device {
   };
   std::optional<Rates> rates_;
   CallVerdict utilization_rates_;
-  CallVerdict memory_info_v2_;
-  CallVerdict memory_info_;
   CallVerdict temperature_v_;
   CallVerdict temperature_;
   CallVerdict power_usage_;
+  CallVerdict pcie_transmitted_;
+  CallVerdict pcie_received_;
 };
 
 /// A GPU that the driver counts but would not identify when the session was opened, for a reason

@@ -36,6 +36,20 @@ void DeviceCalls::Judge(const char* call, abi::Return code) {
   if (answer == abi::kSuccess && uuid != uuid_) Condemn(call, code);
 }
 
+void DeviceCalls::CheckIdentity() {
+  if (condemned_ != abi::kSuccess) return;
+  if (ticket_.expired()) return Condemn(library_->uuid.name, abi::kUninitialized);
+  std::string uuid;
+  const abi::Return code = ReadUuid(*library_, mark_, handle_, uuid);
+  const Effect effect = EffectOf(code);
+  if (effect == Effect::kGpuLost || effect == Effect::kSessionOver ||
+      effect == Effect::kHandleInDoubt) {
+    Condemn(library_->uuid.name, code);
+  } else if (code == abi::kSuccess && uuid != uuid_) {
+    Condemn(library_->uuid.name, abi::kInvalidArgument);
+  }
+}
+
 void DeviceCalls::Condemn(const char* call, abi::Return code) {
   condemned_ = code;
   condemned_by_ = call;

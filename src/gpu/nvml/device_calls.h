@@ -48,6 +48,23 @@ class DeviceCalls {
     return code;
   }
 
+  /// The same for a function that takes no device.
+  template <typename Function, typename... Args>
+  abi::Return CallWithoutDevice(const Symbol<Function>& symbol, CallVerdict& verdict,
+                                Args... args) {
+    if (verdict.never() != abi::kSuccess) return verdict.never();
+    if (condemned_ != abi::kSuccess) return condemned_;
+    const abi::Return code = Ask(symbol, args...);
+    // What it says of its arguments says nothing of the device.
+    if (EffectOf(code) != Effect::kHandleInDoubt) Judge(symbol.name, code);
+    verdict.Learn(code);
+    return code;
+  }
+
+  /// Makes sure, without a verdict, that the handle still is that of the GPU it was given for: MIG
+  /// handles are used again for others. Else ends the round.
+  void CheckIdentity();
+
   const Library& library() const { return *library_; }
   bool gpu_lost() const { return EffectOf(condemned_) == Effect::kGpuLost; }
   bool session_over() const { return condemned_ != abi::kSuccess && !gpu_lost(); }
@@ -61,10 +78,14 @@ class DeviceCalls {
   template <typename Function, typename... Args>
   abi::Return CallOnce(const Symbol<Function>& symbol, Args... args) {
     if (condemned_ != abi::kSuccess) return condemned_;
-    const abi::Return code =
-        ticket_.expired() ? abi::kUninitialized : Invoke(mark_, symbol, handle_, args...);
+    const abi::Return code = Ask(symbol, handle_, args...);
     Judge(symbol.name, code);
     return code;
+  }
+
+  template <typename Function, typename... Args>
+  abi::Return Ask(const Symbol<Function>& symbol, Args... args) {
+    return ticket_.expired() ? abi::kUninitialized : Invoke(mark_, symbol, args...);
   }
 
   void Judge(const char* call, abi::Return code);

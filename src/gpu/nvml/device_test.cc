@@ -39,7 +39,9 @@ TEST_F(DeviceTest, ReadsEveryMetric) {
   EXPECT_THAT(sample.readings[MetricId::kMemoryUsedPercent], IsValue(25));
   EXPECT_THAT(sample.readings[MetricId::kTemperature], IsValue(61));
   EXPECT_THAT(sample.readings[MetricId::kPowerDraw], IsValue(123.456));
-  for (const model::Reading& reading : sample.readings) EXPECT_EQ(reading.taken(), clock_.Now());
+  for (const model::Reading& reading : sample.readings) {
+    EXPECT_TRUE(!reading.has_value() || reading.taken() == clock_.Now());
+  }
 }
 
 TEST_F(DeviceTest, ReadsGpusApart) {
@@ -301,7 +303,8 @@ TEST_F(DeviceTest, GpusAreReadFromSeveralThreads) {
     lanes.emplace_back([this, device = listing.device] {
       for (int i = 0; i < 50; ++i) {
         for (const model::Reading& reading : device->Read(clock_).readings) {
-          EXPECT_TRUE(reading.has_value()) << reading.detail();
+          EXPECT_TRUE(reading.has_value() || reading.reason() != Missing::kDriverError)
+              << reading.detail();
         }
       }
     });

@@ -22,6 +22,8 @@ class Library {
   /// loaded or lacks a required symbol.
   static absl::StatusOr<std::shared_ptr<const Library>> Load(const std::string& file);
 
+  std::vector<CallCost> CallCosts() const { return CostsOf(table_); }
+
  private:
   Library() = default;
   /// Every member below, in order.
@@ -55,6 +57,35 @@ class Library {
                                                     Need::kOptional};
   Symbol<abi::nvmlDeviceGetPowerUsage> power_usage{table_, "nvmlDeviceGetPowerUsage",
                                                    Need::kOptional};
+  Symbol<abi::nvmlDeviceGetFieldValues> field_values{table_, "nvmlDeviceGetFieldValues",
+                                                     Need::kOptional};
+  Symbol<abi::nvmlDeviceGetPcieThroughput> pcie_throughput{table_, "nvmlDeviceGetPcieThroughput",
+                                                           Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMigMode> mig_mode{table_, "nvmlDeviceGetMigMode", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMaxMigDeviceCount> mig_device_count{
+      table_, "nvmlDeviceGetMaxMigDeviceCount", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMigDeviceHandleByIndex> mig_device_by_index{
+      table_, "nvmlDeviceGetMigDeviceHandleByIndex", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetGpuInstanceId> gpu_instance_id{table_, "nvmlDeviceGetGpuInstanceId",
+                                                          Need::kOptional};
+  Symbol<abi::nvmlDeviceGetComputeInstanceId> compute_instance_id{
+      table_, "nvmlDeviceGetComputeInstanceId", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetAttributes_v2> attributes{table_, "nvmlDeviceGetAttributes_v2",
+                                                     Need::kOptional};
+  Symbol<abi::nvmlGpmQueryDeviceSupport> gpm_support{table_, "nvmlGpmQueryDeviceSupport",
+                                                     Need::kOptional};
+  Symbol<abi::nvmlGpmSampleAlloc> gpm_sample_alloc{table_, "nvmlGpmSampleAlloc", Need::kOptional};
+  Symbol<abi::nvmlGpmSampleFree> gpm_sample_free{table_, "nvmlGpmSampleFree", Need::kOptional};
+  Symbol<abi::nvmlGpmSampleGet> gpm_sample{table_, "nvmlGpmSampleGet", Need::kOptional};
+  Symbol<abi::nvmlGpmMigSampleGet> gpm_mig_sample{table_, "nvmlGpmMigSampleGet", Need::kOptional};
+  Symbol<abi::nvmlGpmMetricsGet> gpm_metrics{table_, "nvmlGpmMetricsGet", Need::kOptional};
+  Symbol<abi::nvmlEventSetCreate> event_set_create{table_, "nvmlEventSetCreate", Need::kOptional};
+  Symbol<abi::nvmlEventSetFree> event_set_free{table_, "nvmlEventSetFree", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetSupportedEventTypes> event_types{
+      table_, "nvmlDeviceGetSupportedEventTypes", Need::kOptional};
+  Symbol<abi::nvmlDeviceRegisterEvents> register_events{table_, "nvmlDeviceRegisterEvents",
+                                                        Need::kOptional};
+  Symbol<abi::nvmlEventSetWait_v2> event_set_wait{table_, "nvmlEventSetWait_v2", Need::kOptional};
 };
 
 /// Calls \p symbol, showing its name in \p mark while it lasts.

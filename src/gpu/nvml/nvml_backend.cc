@@ -7,9 +7,13 @@
 #include <array>
 #include <utility>
 
+#include "base/latest.h"
 #include "gpu/known_gpus.h"
 #include "gpu/nvml/device.h"
 #include "gpu/nvml/identity.h"
+#include "gpu/nvml/mig.h"
+#include "gpu/nvml/mig_device.h"
+#include "gpu/nvml/xid_events.h"
 
 namespace kgs::gpu::nvml {
 namespace {
@@ -53,11 +57,23 @@ class NvmlBackend final : public Backend {
   absl::StatusOr<Session> Open() override;
   bool Check() override;
   void Close() override;
+  std::vector<XidEvent> TakeXids() override;
+  std::vector<CallCost> CallCosts() const override;
   const char* current_call() const override { return mark_.current(); }
 
  private:
+  /// A GPU that the driver has identified in this session.
+  struct OpenGpu {
+    abi::Device handle = nullptr;
+    MigSight mig;
+  };
+
   absl::StatusOr<Session> ListDevices();
-  DeviceListing List(const Identification& found) const;
+  /// Adds the GPU and its MIG devices.
+  void List(const Identification& found, std::vector<DeviceListing>& devices);
+  void ListIdentified(const Identification& found, std::vector<DeviceListing>& devices);
+  DeviceListing ListUnidentified(const Identification& found) const;
+  bool SameMigDevices();
   std::shared_ptr<Device> Unidentified(const model::GpuIdentity& gpu, Refusal refusal) const;
   void RecallIdentities(std::vector<DeviceListing>& devices) const;
 
@@ -65,6 +81,8 @@ class NvmlBackend final : public Backend {
   CallMark mark_;
   /// Null until a library was loaded; then kept for good.
   std::shared_ptr<const Library> library_;
+  /// The same, for any thread.
+  base::Latest<Library> loaded_;
   /// nvmlInit_v2 counts its callers: one nvmlShutdown for each success.
   bool initialized_ = false;
   /// Counts up whenever handles become invalid.
@@ -74,6 +92,11 @@ class NvmlBackend final : public Backend {
   unsigned int opened_count_ = 0;
   int looks_at_nothing_ = 0;
   KnownGpus known_;
+  std::vector<OpenGpu> gpus_;
+  /// Those of gpus_ and their MIG devices.
+  std::vector<std::shared_ptr<SessionDevice>> session_devices_;
+  std::vector<XidEvents::Place> event_places_;
+  XidEvents events_;
 };
 
 absl::StatusOr<Session> NvmlBackend::Open() {
@@ -82,6 +105,7 @@ absl::StatusOr<Session> NvmlBackend::Open() {
     auto library = Library::Load(file_);
     if (!library.ok()) return library.status();
     library_ = *std::move(library);
+    loaded_.Set(library_);
   }
   const abi::Return code = Invoke(mark_, library_->init);
   if (code == abi::kGpuNotFound) {
@@ -116,23 +140,55 @@ absl::StatusOr<Session> NvmlBackend::ListDevices() {
     const Identification found = Identify(*library_, mark_, index);
     // One GPU's trouble is its own; only what is said of the whole driver ends the session.
     if (EffectOf(found.code) == Effect::kSessionOver) return OpenError(found.call, found.code);
-    session.devices.push_back(List(found));
+    List(found, session.devices);
   }
+  events_.Open(*library_, mark_, std::exchange(event_places_, {}));
   RecallIdentities(session.devices);
   known_.Remember(session.devices, sessions_->load());
   known_.AppendVanished(session.devices);
   return session;
 }
 
-DeviceListing NvmlBackend::List(const Identification& found) const {
+void NvmlBackend::List(const Identification& found, std::vector<DeviceListing>& devices) {
+  if (found.code == abi::kSuccess) {
+    ListIdentified(found, devices);
+  } else {
+    devices.push_back(ListUnidentified(found));
+  }
+}
+
+void NvmlBackend::ListIdentified(const Identification& found, std::vector<DeviceListing>& devices) {
+  const model::GpuIdentity& gpu = found.identity;
+  const SessionTicket ticket(sessions_);
+  const MigSight mig = LookAtMig(*library_, mark_, found.handle).value_or(MigSight{});
+  const auto add = [&](model::GpuIdentity identity, std::shared_ptr<SessionDevice> device) {
+    session_devices_.push_back(device);
+    devices.push_back({.identity = std::move(identity), .state_reason = "", .device = device});
+  };
+  XidEvents::Place place{found.handle, gpu.uuid, {}};
+  std::map<unsigned int, int> compute_instances;
+  add(gpu, std::make_shared<NvmlDevice>(library_, ticket, found.handle, gpu.uuid, mig.enabled));
+  for (const MigSight::Seen& seen : mig.devices) {
+    model::GpuIdentity identity = IdentifyMig(*library_, mark_, seen, gpu);
+    std::optional<unsigned int> instance;
+    if (identity.mig->gpu_instance >= 0) {
+      instance = static_cast<unsigned int>(identity.mig->gpu_instance);
+      if (++compute_instances[*instance] == 1) {
+        place.mig_uuids[*instance] = seen.uuid;
+      } else {
+        place.mig_uuids.erase(*instance);
+      }
+    }
+    add(std::move(identity), std::make_shared<MigDevice>(library_, ticket, found.handle, gpu.uuid,
+                                                         seen.handle, seen.uuid, instance));
+  }
+  gpus_.push_back({found.handle, mig});
+  event_places_.push_back(std::move(place));
+}
+
+DeviceListing NvmlBackend::ListUnidentified(const Identification& found) const {
   DeviceListing listing;
   listing.identity = found.identity;
-  const SessionTicket ticket(sessions_);
-  if (found.code == abi::kSuccess) {
-    listing.device =
-        std::make_shared<NvmlDevice>(library_, ticket, found.handle, found.identity.uuid);
-    return listing;
-  }
   switch (EffectOf(found.code)) {
     case Effect::kGpuLost:
       listing.state = DeviceState::kLost;
@@ -180,13 +236,39 @@ bool NvmlBackend::Check() {
   if (!initialized_) return true;
   unsigned int count = 0;
   const abi::Return code = Invoke(mark_, library_->device_count, &count);
-  if (code == abi::kSuccess) return count == opened_count_;
+  if (code == abi::kSuccess) return count == opened_count_ && SameMigDevices();
   if (code == abi::kGpuNotFound) return opened_count_ == 0;
   // Any other failure says nothing of the session: the readings will tell.
   return EffectOf(code) != Effect::kSessionOver;
 }
 
+// Handles of MIG devices are used again for others, so what they are is looked at each time.
+bool NvmlBackend::SameMigDevices() {
+  return std::all_of(gpus_.begin(), gpus_.end(), [this](const OpenGpu& gpu) {
+    if (!gpu.mig.possible) return true;
+    const auto now = LookAtMig(*library_, mark_, gpu.handle);
+    return !now || now->SameAs(gpu.mig);
+  });
+}
+
+std::vector<XidEvent> NvmlBackend::TakeXids() {
+  if (!initialized_) return {};
+  return events_.Take(*library_, mark_);
+}
+
+std::vector<CallCost> NvmlBackend::CallCosts() const {
+  const auto library = loaded_.Get();
+  return library == nullptr ? std::vector<CallCost>{} : library->CallCosts();
+}
+
 void NvmlBackend::Close() {
+  if (initialized_) {
+    for (const auto& device : session_devices_) device->EndSession();
+    events_.Close(*library_, mark_);
+  }
+  session_devices_.clear();
+  event_places_.clear();
+  gpus_.clear();
   sessions_->fetch_add(1);
   looks_at_nothing_ = 0;
   if (!initialized_) return;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/nvml/mig_device.h"
+
+namespace kgs::gpu::nvml {
+
+using model::MetricId;
+using model::Missing;
+using model::Reading;
+
+DeviceSample MigDevice::Read(const base::Clock& clock) {
+  gpu_calls_.BeginRound();
+  calls_.BeginRound();
+  DeviceSample sample;
+  calls_.CheckIdentity();
+  memory_.Read(calls_, clock, sample.readings);
+  if (has_instance_) {
+    gpm_.Read(gpu_calls_, clock, sample.readings);
+  } else {
+    const Reading absent = Reading::Absent(
+        Missing::kUnsupported, "the driver does not say which GPU instance this MIG device is of");
+    for (const GpmRow& row : GpmRowsOfInstance()) sample.readings[row.metric] = absent;
+  }
+  sample.readings[MetricId::kMemoryUtilization] = Reading::Absent(
+      Missing::kUnsupported, "a MIG device has none: see dram_bandwidth_utilization");
+  // Whatever was read before the bad news may be of another MIG device.
+  if (!Judge(calls_, sample)) Judge(gpu_calls_, sample);
+  return sample;
+}
+
+void MigDevice::EndSession() {
+  gpu_calls_.BeginRound();
+  gpm_.Close(gpu_calls_);
+}
+
+}  // namespace kgs::gpu::nvml
