@@ -5,32 +5,75 @@
 
 namespace kgs::sampling {
 
+using model::MetricId;
 using model::Missing;
 using model::Reading;
 
+Reading Slot::Next(size_t index, const Reading& last, Reading fresh) {
+  if (fresh.has_value()) {
+    given[index] = true;
+  } else if (last.has_value() && (fresh.reason() == Missing::kNotReady ||
+                                  fresh.reason() == Missing::kNotSampledYet)) {
+    return last.WithDetail(fresh.detail());
+  } else if (fresh.reason() == Missing::kUnsupported && given[index]) {
+    return Reading::Absent(Missing::kDriverError, fresh.detail() + ", which it was before");
+  }
+  return fresh;
+}
+
 void Slot::Take(gpu::DeviceSample sample) {
   for (size_t i = 0; i < model::kMetricCount; ++i) {
-    const auto metric = static_cast<model::MetricId>(i);
-    Reading& fresh = sample.readings[metric];
-    if (fresh.has_value()) {
-      given[i] = true;
-    } else if ((fresh.reason() == Missing::kNotReady ||
-                fresh.reason() == Missing::kNotSampledYet) &&
-               readings[metric].has_value()) {
-      fresh = readings[metric].WithDetail(fresh.detail());
-    } else if (fresh.reason() == Missing::kUnsupported && given[i]) {
-      fresh = Reading::Absent(Missing::kDriverError, fresh.detail() + ", which it was before");
-    }
+    Reading& reading = readings[static_cast<MetricId>(i)];
+    reading = Next(i, reading, std::move(sample.readings[static_cast<MetricId>(i)]));
+    if (!sample.slow[i]) slow_readings[static_cast<MetricId>(i)] = Reading();
   }
-  readings = std::move(sample.readings);
+  slow = sample.slow;
   state = sample.state;
   state_reason = std::move(sample.state_reason);
+  recovery_action = std::move(sample.recovery_action);
+}
+
+void Slot::TakeSlow(const model::MetricSet& metrics, model::Readings fresh) {
+  for (size_t i = 0; i < model::kMetricCount; ++i) {
+    // The Read of the same round may have come back in between, and have said otherwise.
+    if (!metrics[i] || !slow[i]) continue;
+    Reading& reading = slow_readings[static_cast<MetricId>(i)];
+    reading = Next(i, reading, std::move(fresh[static_cast<MetricId>(i)]));
+  }
+}
+
+void Slot::ForgetSlow(const model::MetricSet& wanted) {
+  for (size_t i = 0; i < model::kMetricCount; ++i) {
+    if (!wanted[i]) slow_readings[static_cast<MetricId>(i)] = Reading();
+  }
+}
+
+model::Readings Slot::All(const model::MetricSet& wanted, const std::string& hung_call) const {
+  model::Readings all = readings;
+  for (size_t i = 0; i < model::kMetricCount; ++i) {
+    if (!slow[i] || !wanted[i]) continue;
+    Reading& reading = all[static_cast<MetricId>(i)];
+    reading = slow_readings[static_cast<MetricId>(i)];
+    if (hung_call.empty()) continue;
+    const std::string why = hung_call + " has not returned";
+    reading =
+        reading.has_value() ? reading.WithDetail(why) : Reading::Absent(Missing::kDriverError, why);
+  }
+  return all;
 }
 
 void Slot::Clear(const std::string& why) {
   for (size_t i = 0; i < model::kMetricCount; ++i) {
-    readings[static_cast<model::MetricId>(i)] = Reading::Absent(Missing::kDriverError, why);
+    readings[static_cast<MetricId>(i)] = Reading::Absent(Missing::kDriverError, why);
   }
+  slow.reset();
+  slow_readings = {};
+}
+
+void Slot::ForgetReadings() {
+  readings = {};
+  slow.reset();
+  slow_readings = {};
 }
 
 void Board::TaskDone(uint64_t of_round) {

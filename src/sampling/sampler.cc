@@ -82,12 +82,13 @@ Duration Sampler::Beat() {
 
 void Sampler::RunRound() {
   const SteadyTime began = std::chrono::steady_clock::now();
+  const model::MetricSet wanted(wanted_);
   bool again = true;
   // A driver that this round opened is read at once, so that the first snapshot has values.
   for (int pass = 0; again && pass < 2; ++pass) {
     again = false;
     const SteadyTime deadline = std::chrono::steady_clock::now() + RoundLimit(options_.interval);
-    for (const auto& source : sources_) source->BeginRound();
+    for (const auto& source : sources_) source->BeginRound(wanted);
     for (const auto& source : sources_) source->AwaitRound(deadline);
     for (const auto& source : sources_) again |= source->FinishRound();
   }

@@ -4,6 +4,7 @@
 // snapshot.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,6 +51,10 @@ class Sampler {
   /// drivers do.
   void RunRound();
 
+  /// Which metrics somebody reads, from the next round on: of those that block for long only these
+  /// are read. None at first. Any thread.
+  void SetWanted(const model::MetricSet& metrics) { wanted_ = metrics.to_ullong(); }
+
   /// Null before the first round.
   std::shared_ptr<const model::NodeSnapshot> Latest() const { return latest_.Get(); }
   /// The sampler's own loop and each lane.
@@ -65,6 +70,8 @@ class Sampler {
   telemetry::SamplingCounters& counters_;
   const std::function<void()> on_snapshot_;
   std::vector<std::unique_ptr<Source>> sources_;
+  /// A model::MetricSet.
+  std::atomic<unsigned long long> wanted_{0};
   uint64_t sequence_ = 0;
   base::SteadyTime next_beat_;
   base::Latest<model::NodeSnapshot> latest_;

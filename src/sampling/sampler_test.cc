@@ -50,6 +50,20 @@ TEST_F(SamplerTest, TheFirstSnapshotHasValues) {
   EXPECT_EQ(snapshots_, 1);
 }
 
+TEST_F(SamplerTest, WhatIsWantedIsReadFromTheNextRoundOn) {
+  driver_->SetGpus({{.uuid = "GPU-a", .slow_pcie_tx = 7}});
+  const auto sampler = Make(clock_, 60s);
+  sampler->RunRound();
+  sampler->RunRound();
+  EXPECT_EQ(driver_->slow_reads(), 0);
+  model::MetricSet wanted;
+  wanted.set(model::Index(MetricId::kPcieTxKbps));
+  sampler->SetWanted(wanted);
+  const auto pcie = [&] { return sampler->Latest()->gpus[0].readings[MetricId::kPcieTxKbps]; };
+  while (!pcie().has_value()) sampler->RunRound();
+  EXPECT_EQ(pcie().value(), 7);
+}
+
 TEST_F(SamplerTest, APublishedSnapshotNeverChanges) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 1}});
   const auto sampler = Make(clock_, 60s);

@@ -2,10 +2,12 @@
 #include "sampling/source.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "sampling/mig_share.h"
 
 namespace kgs::sampling {
 namespace {
@@ -27,7 +29,8 @@ struct Yield {
 Yield YieldOf(const Readings& readings, SteadyTime now, base::Duration of_late) {
   Yield yield;
   for (const Reading& reading : readings) {
-    yield.could |= reading.has_value() || reading.reason() != Missing::kUnsupported;
+    yield.could |= reading.has_value() || (reading.reason() != Missing::kUnsupported &&
+                                           reading.reason() != Missing::kNotRequested);
     yield.did |= reading.FreshAt(now, of_late);
   }
   return yield;
@@ -54,9 +57,10 @@ Source::Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock,
       failure_backoff_(kFirstWait, options.longest_backoff),
       lost_backoff_(kFirstWait, options.longest_backoff) {}
 
-void Source::BeginRound() {
+void Source::BeginRound(const model::MetricSet& wanted) {
   // Before a lane gets new work: a hang that ended is the earlier task's.
   WatchLanes();
+  wanted_ = wanted;
   const SteadyTime now = clock_.Now();
   if (phase_ == Phase::kOpening) return;
   const bool open_due = next_open_ ? now >= *next_open_ : phase_ == Phase::kClosed;
@@ -69,15 +73,22 @@ void Source::BeginRound() {
   }
 }
 
+std::vector<const WatchedLane*> Source::AllLanes() const {
+  std::vector<const WatchedLane*> lanes = {&session_lane_};
+  for (size_t i = 0; i < gpus_.size(); ++i) {
+    lanes.push_back(device_lanes_[i].get());
+    if (slow_lanes_[i] != nullptr) lanes.push_back(slow_lanes_[i].get());
+  }
+  return lanes;
+}
+
 bool Source::AnyLaneHangs() const {
-  return !hung_session_call_.empty() || std::any_of(gpus_.begin(), gpus_.end(), [](const Gpu& gpu) {
-    return !gpu.hung_call.empty();
-  });
+  return std::ranges::any_of(AllLanes(),
+                             [](const auto* lane) { return !lane->hung_call().empty(); });
 }
 
 bool Source::AllLanesIdle() const {
-  return !session_lane_.busy() && std::none_of(device_lanes_.begin(), device_lanes_.end(),
-                                               [](const auto& lane) { return lane->busy(); });
+  return std::ranges::none_of(AllLanes(), [](const auto* lane) { return lane->busy(); });
 }
 
 void Source::PostOpen() {
@@ -88,8 +99,8 @@ void Source::PostOpen() {
   }
   opening_board_ = board;
   phase_ = Phase::kOpening;
-  session_busy_since_ = clock_.Now();
   session_lane_.TryRun(
+      clock_.Now(),
       [backend = backend_, board] {
         auto opened = backend->Open();
         base::MutexLock lock(board->mutex);
@@ -103,26 +114,57 @@ void Source::PostReads() {
     base::MutexLock lock(board_->mutex);
     ++board_->round;
     board_->pending = 0;
+    for (Slot& slot : board_->slots) slot.ForgetSlow(wanted_);
   }
-  Post(session_lane_, session_busy_since_, [backend = backend_](Board& board) {
-    if (backend->Check()) return;
+  Post(session_lane_, [backend = backend_](Board& board) {
+    const bool good = backend->Check();
+    std::vector<gpu::XidEvent> xids = backend->TakeXids();
     base::MutexLock lock(board.mutex);
-    board.session_broken = true;
+    board.session_broken |= !good;
+    board.xids.insert(board.xids.end(), std::make_move_iterator(xids.begin()),
+                      std::make_move_iterator(xids.end()));
   });
   for (size_t i = 0; i < gpus_.size(); ++i) {
-    const auto device = gpus_[i].listing.device;
+    const auto device = gpus_[i].device;
     if (device == nullptr) continue;
-    Post(*device_lanes_[i], gpus_[i].busy_since, [device, i, &clock = clock_](Board& board) {
+    Post(*device_lanes_[i], [device, i, &clock = clock_](Board& board) {
       gpu::DeviceSample sample = device->Read(clock);
       base::MutexLock lock(board.mutex);
       board.session_broken |= sample.session_broken;
       board.slots[i].Take(std::move(sample));
     });
+    PostSlowRead(i);
   }
 }
 
-void Source::Post(base::Lane& lane, std::optional<SteadyTime>& busy_since,
-                  std::function<void(Board&)> work) {
+void Source::PostSlowRead(size_t index) {
+  model::MetricSet metrics;
+  {
+    base::MutexLock lock(board_->mutex);
+    const Slot& slot = board_->slots[index];
+    if (slot.state == DeviceState::kPresent) metrics = slot.slow & wanted_;
+  }
+  // The others a MIG device has of its GPU.
+  if (gpus_[index].identity.mig) metrics &= OfInstance();
+  if (metrics.none()) return;
+  std::unique_ptr<WatchedLane>& lane = slow_lanes_[index];
+  if (lane == nullptr) lane = std::make_unique<WatchedLane>(LaneName(index) + "-slow");
+  // Not among the round's tasks: no round waits for it.
+  lane->TryRun(
+      clock_.Now(),
+      [device = gpus_[index].device, board = board_, index, metrics, &clock = clock_] {
+        model::Readings readings = device->ReadSlow(metrics, clock);
+        base::MutexLock lock(board->mutex);
+        board->slots[index].TakeSlow(metrics, std::move(readings));
+      },
+      nullptr);
+}
+
+std::string Source::LaneName(size_t index) const {
+  return std::string(backend_->name()) + "-" + std::to_string(index);
+}
+
+void Source::Post(WatchedLane& lane, std::function<void(Board&)> work) {
   if (lane.busy()) return;
   uint64_t round = 0;
   {
@@ -130,9 +172,9 @@ void Source::Post(base::Lane& lane, std::optional<SteadyTime>& busy_since,
     ++board_->pending;
     round = board_->round;
   }
-  busy_since = clock_.Now();
-  lane.TryRun([board = board_, work = std::move(work)] { work(*board); },
-              [board = board_, round] { board->TaskDone(round); });
+  lane.TryRun(
+      clock_.Now(), [board = board_, work = std::move(work)] { work(*board); },
+      [board = board_, round] { board->TaskDone(round); });
 }
 
 void Source::AwaitRound(SteadyTime deadline) {
@@ -205,25 +247,24 @@ void Source::OpenSucceeded(gpu::Session session) {
   std::vector<Slot> slots;
   gpus_.clear();
   for (gpu::DeviceListing& listing : session.devices) {
-    Slot slot;
+    const auto known = last.find(listing.identity.uuid);
+    // Served until it is stale: a reopen for one GPU's sake leaves no gap in the others.
+    Slot slot = known != last.end() ? known->second : Slot();
     slot.state = listing.state;
     slot.state_reason = listing.state_reason;
-    const auto known = last.find(listing.identity.uuid);
     const bool news = known == last.end() || known->second.state != listing.state;
     if (listing.state != DeviceState::kPresent) {
       if (news) LogUnreadable(listing.identity, listing.state, listing.state_reason);
-    } else if (known != last.end()) {
-      if (news) base::LogInfo("GPU is back", {{"gpu", NameOf(listing.identity)}});
-      // Served until it is stale: a reopen for one GPU's sake leaves no gap in the others.
-      slot.readings = known->second.readings;
+      slot.ForgetReadings();
+    } else if (known != last.end() && news) {
+      base::LogInfo("GPU is back", {{"gpu", NameOf(listing.identity)}});
     }
-    if (known != last.end()) slot.given = known->second.given;
     slots.push_back(std::move(slot));
-    gpus_.push_back({std::move(listing), std::nullopt, ""});
+    gpus_.push_back(std::move(listing));
   }
   while (device_lanes_.size() < gpus_.size()) {
-    device_lanes_.push_back(std::make_unique<base::Lane>(std::string(backend_->name()) + "-" +
-                                                         std::to_string(device_lanes_.size())));
+    device_lanes_.push_back(std::make_unique<WatchedLane>(LaneName(device_lanes_.size())));
+    slow_lanes_.push_back(nullptr);
   }
   board_ = std::exchange(opening_board_, nullptr);
   base::MutexLock lock(board_->mutex);
@@ -234,7 +275,7 @@ std::map<std::string, Slot> Source::SlotsByUuid() const {
   std::map<std::string, Slot> slots;
   base::MutexLock lock(board_->mutex);
   for (size_t i = 0; i < gpus_.size(); ++i) {
-    const std::string& uuid = gpus_[i].listing.identity.uuid;
+    const std::string& uuid = gpus_[i].identity.uuid;
     if (!uuid.empty()) slots[uuid] = board_->slots[i];
   }
   return slots;
@@ -251,12 +292,14 @@ void Source::TakeReadings() {
     std::string reason;
   };
   std::vector<Change> changes;
+  std::vector<gpu::XidEvent> xids;
   {
     base::MutexLock lock(board_->mutex);
     broken = board_->session_broken;
+    xids.swap(board_->xids);
     for (size_t i = 0; i < gpus_.size(); ++i) {
       const Slot& slot = board_->slots[i];
-      gpu::DeviceListing& listing = gpus_[i].listing;
+      gpu::DeviceListing& listing = gpus_[i];
       if (std::exchange(listing.state, slot.state) != slot.state) {
         changes.push_back({listing.identity, slot.state, slot.state_reason});
       }
@@ -267,6 +310,7 @@ void Source::TakeReadings() {
       all.did |= yield.did;
     }
   }
+  xids_.Add(xids, now);
   for (const Change& change : changes) {
     if (change.state == DeviceState::kPresent) {
       base::LogInfo("GPU is back", {{"gpu", NameOf(change.gpu)}});
@@ -302,31 +346,17 @@ void Source::WantReopen(const std::string& why, base::Backoff& backoff) {
 }
 
 void Source::WatchLanes() {
-  hung_session_call_ = WatchLane(session_lane_, session_busy_since_, hung_session_call_,
-                                 std::string(backend_->name()), backend_->current_call());
+  const SteadyTime now = clock_.Now();
+  const base::Duration hung_after = options_.hung_after;
+  session_lane_.Watch(now, hung_after, std::string(backend_->name()), backend_->current_call());
   for (size_t i = 0; i < gpus_.size(); ++i) {
-    Gpu& gpu = gpus_[i];
-    if (gpu.listing.device == nullptr) continue;
-    gpu.hung_call = WatchLane(*device_lanes_[i], gpu.busy_since, gpu.hung_call,
-                              NameOf(gpu.listing.identity), gpu.listing.device->current_call());
+    const gpu::Device* device = gpus_[i].device.get();
+    if (device == nullptr) continue;
+    const std::string who = NameOf(gpus_[i].identity);
+    device_lanes_[i]->Watch(now, hung_after, who, device->current_call());
+    if (slow_lanes_[i] == nullptr) continue;
+    slow_lanes_[i]->Watch(now, hung_after, who, device->current_slow_call());
   }
-}
-
-std::string Source::WatchLane(const base::Lane& lane, std::optional<SteadyTime>& busy_since,
-                              const std::string& hung_call, const std::string& who,
-                              const char* call) const {
-  if (!lane.busy()) {
-    if (!hung_call.empty()) {
-      base::LogInfo("driver call has returned", {{"who", who}, {"call", hung_call}});
-    }
-    busy_since.reset();
-    return "";
-  }
-  const bool hung = busy_since && clock_.Now() - *busy_since >= options_.hung_after;
-  if (!hung || !hung_call.empty()) return hung_call;
-  std::string name = call != nullptr ? call : "a driver call";
-  base::LogError("driver call hangs", {{"who", who}, {"call", name}});
-  return name;
 }
 
 model::SourceHealth Source::Health() const {
@@ -335,7 +365,8 @@ model::SourceHealth Source::Health() const {
   // While a reopen is under way the last session's readings are still served until they are stale.
   health.open = phase_ == Phase::kOpen || (phase_ == Phase::kOpening && was_open_);
   health.problem = problem_.empty() && !health.open ? "the driver is being opened" : problem_;
-  if (!hung_session_call_.empty()) health.problem = hung_session_call_ + " has not returned";
+  const std::string& hung_call = session_lane_.hung_call();
+  if (!hung_call.empty()) health.problem = hung_call + " has not returned";
   health.driver_version = driver_version_;
   health.closed_since = closed_since_;
   health.needs_new_process = needs_new_process_;
@@ -346,35 +377,40 @@ std::vector<model::GpuSnapshot> Source::Gpus() const {
   std::vector<model::GpuSnapshot> gpus;
   gpus.reserve(gpus_.size());
   // No GPU is read until the driver is open again, so an open that hangs is the reason of each.
-  const bool open_hangs = phase_ == Phase::kOpening && !hung_session_call_.empty();
-  base::MutexLock lock(board_->mutex);
-  for (size_t i = 0; i < gpus_.size(); ++i) {
-    const Slot& slot = board_->slots[i];
-    gpus.push_back({gpus_[i].listing.identity, slot.state, slot.state_reason, slot.readings,
-                    open_hangs ? hung_session_call_ : gpus_[i].hung_call});
+  const bool opening = phase_ == Phase::kOpening;
+  const std::string open_hangs = opening ? session_lane_.hung_call() : "";
+  {
+    base::MutexLock lock(board_->mutex);
+    for (size_t i = 0; i < gpus_.size(); ++i) {
+      const Slot& slot = board_->slots[i];
+      const std::string slow_hangs = slow_lanes_[i] ? slow_lanes_[i]->hung_call() : "";
+      const std::string& uuid = gpus_[i].identity.uuid;
+      gpus.push_back({gpus_[i].identity,
+                      slot.state,
+                      slot.state_reason,
+                      slot.All(wanted_, slow_hangs),
+                      open_hangs.empty() ? device_lanes_[i]->hung_call() : open_hangs,
+                      {slot.recovery_action, xids_.Of(uuid)}});
+    }
   }
+  ShareWithMigDevices(gpus);
   return gpus;
 }
 
 std::vector<LaneStatus> Source::Lanes() const {
   std::vector<LaneStatus> lanes;
-  const auto add = [&](const base::Lane& lane, const std::optional<SteadyTime>& busy_since,
-                       const std::string& doing) {
-    lanes.push_back({lane.name(), lane.busy() ? busy_since : std::nullopt, doing});
-  };
-  add(session_lane_, session_busy_since_, hung_session_call_);
-  for (size_t i = 0; i < gpus_.size(); ++i) {
-    add(*device_lanes_[i], gpus_[i].busy_since, gpus_[i].hung_call);
-  }
+  for (const WatchedLane* lane : AllLanes()) lanes.push_back(lane->Status());
   return lanes;
 }
 
 bool Source::StopUntil(SteadyTime deadline) {
   bool all = true;
   for (const auto& lane : device_lanes_) all &= lane->StopUntil(deadline);
+  for (const auto& lane : slow_lanes_) all &= lane == nullptr || lane->StopUntil(deadline);
   // A driver that a stuck call is still in cannot be closed.
-  if (all && !session_lane_.busy())
-    session_lane_.TryRun([backend = backend_] { backend->Close(); });
+  if (all && !session_lane_.busy()) {
+    session_lane_.TryRun(clock_.Now(), [backend = backend_] { backend->Close(); }, nullptr);
+  }
   return session_lane_.StopUntil(deadline) && all;
 }
 

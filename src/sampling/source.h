@@ -16,11 +16,12 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "base/lane.h"
 #include "base/mutex.h"
 #include "gpu/backend.h"
 #include "model/node_snapshot.h"
 #include "sampling/board.h"
+#include "sampling/watched_lane.h"
+#include "sampling/xid_ledger.h"
 #include "telemetry/counters.h"
 
 namespace kgs::sampling {
@@ -34,18 +35,10 @@ struct SourceOptions {
   int barren_rounds = 10;
 };
 
-/// A lane as the watchdog sees it.
-struct LaneStatus {
-  std::string name;
-  /// When its task began; nothing while idle.
-  std::optional<base::SteadyTime> busy_since;
-  /// The driver call it is in, where known.
-  std::string doing;
-};
-
 /// A round is BeginRound, AwaitRound, FinishRound, all on the sampler's thread. None of them calls
 /// the driver: that is left to one lane a GPU and one for the session, so a GPU whose call hangs
-/// stops neither the round nor the other GPUs.
+/// stops neither the round nor the other GPUs. What blocks for long by its nature has a second lane
+/// of the GPU's, which no round waits for.
 class Source {
  public:
   /// \p clock and \p counters must outlive every lane, a stuck one too: in the program, the
@@ -53,8 +46,9 @@ class Source {
   Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock, SourceOptions options,
          telemetry::SamplingCounters& counters);
 
-  /// Hands this round's work to the lanes that are idle.
-  void BeginRound();
+  /// Hands this round's work to the lanes that are idle. Of the metrics that block for long only
+  /// those \p wanted are read.
+  void BeginRound(const model::MetricSet& wanted = {});
   /// Waits until that work is done, until \p deadline (real time) at the latest.
   void AwaitRound(base::SteadyTime deadline);
   /// Takes what the lanes brought. True when the driver has just been opened: its GPUs are worth
@@ -74,21 +68,16 @@ class Source {
  private:
   enum class Phase { kClosed, kOpening, kOpen };
 
-  /// A GPU of the present session.
-  struct Gpu {
-    gpu::DeviceListing listing;
-    std::optional<base::SteadyTime> busy_since;
-    /// Empty, or the call that hangs.
-    std::string hung_call;
-  };
-
   bool AllLanesIdle() const;
   bool AnyLaneHangs() const;
   void PostOpen();
   void PostReads();
+  /// Has slow metrics of GPU \p index read that somebody wants.
+  void PostSlowRead(size_t index);
+  /// "nvml-0".
+  std::string LaneName(size_t index) const;
   /// Runs \p work for the present board's round on \p lane, unless that is busy.
-  void Post(base::Lane& lane, std::optional<base::SteadyTime>& busy_since,
-            std::function<void(Board&)> work);
+  void Post(WatchedLane& lane, std::function<void(Board&)> work);
   /// Schedules a reopen for the reason \p why, once.
   void WantReopen(const std::string& why, base::Backoff& backoff);
   /// True when the driver has just been opened.
@@ -98,25 +87,28 @@ class Source {
   std::map<std::string, Slot> SlotsByUuid() const;
   void TakeReadings();
   void WatchLanes();
-  /// The call that \p lane hangs in, or empty. Logs when a hang begins and when it ends.
-  std::string WatchLane(const base::Lane& lane, std::optional<base::SteadyTime>& busy_since,
-                        const std::string& hung_call, const std::string& who,
-                        const char* call) const;
+  /// Those of the present session's GPUs and of the session.
+  std::vector<const WatchedLane*> AllLanes() const;
 
   const std::shared_ptr<gpu::Backend> backend_;
   const base::Clock& clock_;
   const SourceOptions options_;
   telemetry::SamplingCounters& counters_;
 
-  base::Lane session_lane_;
-  std::vector<std::unique_ptr<base::Lane>> device_lanes_;
-  std::optional<base::SteadyTime> session_busy_since_;
+  WatchedLane session_lane_;
+  /// By GPU; there may be more than GPUs.
+  std::vector<std::unique_ptr<WatchedLane>> device_lanes_;
+  /// Beside device_lanes_; null until first needed.
+  std::vector<std::unique_ptr<WatchedLane>> slow_lanes_;
 
   Phase phase_ = Phase::kClosed;
   /// What the open under way will write to; becomes board_ when it succeeds.
   std::shared_ptr<Board> opening_board_;
   std::shared_ptr<Board> board_ = std::make_shared<Board>();
-  std::vector<Gpu> gpus_;
+  /// Of the present session.
+  std::vector<gpu::DeviceListing> gpus_;
+  model::MetricSet wanted_;
+  XidLedger xids_;
   /// A lost GPU's long waits do not delay the repair of a broken session.
   base::Backoff failure_backoff_;
   base::Backoff lost_backoff_;
@@ -129,7 +121,6 @@ class Source {
   int barren_rounds_ = 0;
 
   std::string problem_;
-  std::string hung_session_call_;
   std::string driver_version_;
   std::optional<base::SteadyTime> closed_since_;
   bool needs_new_process_ = false;

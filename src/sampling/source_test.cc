@@ -4,65 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/fake_backend.h"
-#include "tests/support/fake_clock.h"
+#include "sampling/source_test_fixture.h"
 
 namespace kgs::sampling {
 namespace {
 
 using namespace std::chrono_literals;
-using kgs::testing::FakeBackend;
-using kgs::testing::FakeClock;
-using kgs::testing::FakeDriver;
 using model::DeviceState;
 using model::MetricId;
 using model::Missing;
 using model::Reading;
-
-class SourceTest : public ::testing::Test {
- protected:
-  ~SourceTest() override {
-    for (auto& [index, gate] : driver_->read_gates) gate.Open();
-    driver_->open_gate.Open();
-    driver_->check_gate.Open();
-    // Threads left behind by a test use what is torn down here.
-    for (const LaneStatus& lane : source_.Lanes()) AwaitIdle(lane.name);
-    EXPECT_TRUE(source_.StopUntil(std::chrono::steady_clock::now() + 1min));
-  }
-
-  void AwaitIdle(const std::string& lane) {
-    const auto busy = [&] {
-      for (const LaneStatus& status : source_.Lanes()) {
-        if (status.name == lane && status.busy_since) return true;
-      }
-      return false;
-    };
-    while (busy()) std::this_thread::yield();
-  }
-
-  /// One round that waits for every lane that is not held. True when the driver was just opened.
-  bool Round() {
-    source_.BeginRound();
-    source_.AwaitRound(std::chrono::steady_clock::now() + (held_ ? 50ms : 60s));
-    return source_.FinishRound();
-  }
-  void OpenAndRead() {
-    ASSERT_TRUE(Round());
-    Round();
-  }
-  Reading Utilization(size_t gpu) {
-    return source_.Gpus().at(gpu).readings[MetricId::kGpuUtilization];
-  }
-
-  const std::shared_ptr<FakeDriver> driver_ = std::make_shared<FakeDriver>();
-  FakeClock clock_;
-  telemetry::SamplingCounters counters_;
-  /// Some lane is held: do not wait for it in vain.
-  bool held_ = false;
-  Source source_{std::make_unique<FakeBackend>(driver_), clock_,
-                 SourceOptions{.hung_after = 2s, .longest_backoff = 30s, .barren_rounds = 3},
-                 counters_};
-};
 
 TEST_F(SourceTest, OpensThenReadsEveryGpu) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
@@ -306,6 +257,7 @@ TEST_F(SourceTest, GpusThatSupportNothingAreNoReasonToReopen) {
     Round();
   }
   EXPECT_EQ(Utilization(0).reason(), Missing::kUnsupported);
+  EXPECT_EQ(driver_->opens(), 1);
 }
 
 TEST_F(SourceTest, AMetricThatTurnsUnsupportedIsAFailureAcrossReopensToo) {

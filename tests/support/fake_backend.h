@@ -27,11 +27,17 @@ class FakeDriver {
     /// Listed by Open as this, and read as this.
     model::DeviceState state = model::DeviceState::kPresent;
     double utilization = 0;
-    /// Instead of the utilization.
+    /// Instead of the utilization; kUnsupported of all others too.
     std::optional<std::pair<model::Missing, std::string>> failure;
     bool session_broken = false;
     /// False: of an earlier session, no longer listed by the driver.
     bool listed = true;
+    /// Has pcie_tx_kbps of this value, which only ReadSlow gives.
+    std::optional<double> slow_pcie_tx;
+    /// Of the device's temperature; none where not set.
+    std::optional<double> temperature;
+    std::string recovery_action;
+    std::optional<model::MigPlace> mig;
   };
 
   void SetGpus(std::vector<Gpu> gpus) {
@@ -47,6 +53,16 @@ class FakeDriver {
     base::MutexLock lock(mutex_);
     check_ = false;
   }
+  /// For the next TakeXids.
+  void AddXid(const std::string& uuid, uint64_t code) {
+    base::MutexLock lock(mutex_);
+    xids_.push_back({uuid, code});
+  }
+  /// ReadSlow calls that have begun, of all GPUs.
+  int slow_reads() const {
+    base::MutexLock lock(mutex_);
+    return slow_reads_;
+  }
   int opens() const {
     base::MutexLock lock(mutex_);
     return opens_;
@@ -60,6 +76,7 @@ class FakeDriver {
   Gate check_gate;
   /// By GPU index.
   std::map<int, Gate> read_gates;
+  std::map<int, Gate> slow_gates;
 
  private:
   friend class FakeBackend;
@@ -69,6 +86,8 @@ class FakeDriver {
   std::vector<Gpu> gpus_ KGS_GUARDED_BY(mutex_);
   absl::Status open_error_ KGS_GUARDED_BY(mutex_);
   bool check_ KGS_GUARDED_BY(mutex_) = true;
+  std::vector<gpu::XidEvent> xids_ KGS_GUARDED_BY(mutex_);
+  int slow_reads_ KGS_GUARDED_BY(mutex_) = 0;
   int opens_ KGS_GUARDED_BY(mutex_) = 0;
   int closes_ KGS_GUARDED_BY(mutex_) = 0;
 };
@@ -88,15 +107,49 @@ class FakeDevice final : public gpu::Device {
     const FakeDriver::Gpu& gpu = driver_->gpus_[static_cast<size_t>(index_)];
     sample.state = gpu.state;
     sample.session_broken = gpu.session_broken;
+    sample.recovery_action = gpu.recovery_action;
     if (gpu.state != model::DeviceState::kPresent) {
       sample.state_reason = "fakeRead: GPU is lost";
       return sample;
     }
+    if (gpu.failure && gpu.failure->first == model::Missing::kUnsupported) {
+      for (size_t i = 0; i < model::kMetricCount; ++i) {
+        sample.readings[static_cast<model::MetricId>(i)] =
+            model::Reading::Absent(gpu.failure->first, gpu.failure->second);
+      }
+    }
     sample.readings[model::MetricId::kGpuUtilization] =
         gpu.failure ? model::Reading::Absent(gpu.failure->first, gpu.failure->second)
                     : model::Reading::Value(gpu.utilization, clock.Now());
+    if (gpu.temperature) {
+      sample.readings[model::MetricId::kTemperature] =
+          model::Reading::Value(*gpu.temperature, clock.Now());
+    }
+    if (gpu.slow_pcie_tx) {
+      sample.slow.set(model::Index(model::MetricId::kPcieTxKbps));
+      sample.readings[model::MetricId::kPcieTxKbps] =
+          model::Reading::Absent(model::Missing::kNotRequested, "fakeReadSlow blocks");
+    }
     return sample;
   }
+  model::Readings ReadSlow(const model::MetricSet& metrics, const base::Clock& clock) override {
+    {
+      base::MutexLock lock(driver_->mutex_);
+      ++driver_->slow_reads_;
+    }
+    if (const auto gate = driver_->slow_gates.find(index_); gate != driver_->slow_gates.end()) {
+      gate->second.Pass();
+    }
+    base::MutexLock lock(driver_->mutex_);
+    model::Readings readings;
+    if (static_cast<size_t>(index_) >= driver_->gpus_.size()) return readings;
+    const auto& value = driver_->gpus_[static_cast<size_t>(index_)].slow_pcie_tx;
+    if (value && metrics[model::Index(model::MetricId::kPcieTxKbps)]) {
+      readings[model::MetricId::kPcieTxKbps] = model::Reading::Value(*value, clock.Now());
+    }
+    return readings;
+  }
+  const char* current_slow_call() const override { return "fakeReadSlow"; }
   const char* current_call() const override { return "fakeRead"; }
 
  private:
@@ -122,6 +175,7 @@ class FakeBackend final : public gpu::Backend {
       gpu::DeviceListing listing;
       listing.identity.index = static_cast<int>(i);
       listing.identity.uuid = gpu.uuid;
+      listing.identity.mig = gpu.mig;
       listing.state = gpu.state;
       listing.listed = gpu.listed;
       if (gpu.state == model::DeviceState::kPresent) {
@@ -137,6 +191,10 @@ class FakeBackend final : public gpu::Backend {
     driver_->check_gate.Pass();
     base::MutexLock lock(driver_->mutex_);
     return driver_->check_;
+  }
+  std::vector<gpu::XidEvent> TakeXids() override {
+    base::MutexLock lock(driver_->mutex_);
+    return std::exchange(driver_->xids_, {});
   }
   void Close() override {
     base::MutexLock lock(driver_->mutex_);
