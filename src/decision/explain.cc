@@ -38,6 +38,12 @@ std::string SharedText(const trigger::TriggerSpec& spec, int count) {
          (adds_up ? " is divided by the shares" : " is that of the whole GPU");
 }
 
+std::string MigSharedText(const trigger::TriggerSpec& spec, int count) {
+  const bool adds_up = trigger::IsDemand(spec);
+  return "MIG: the " + MetricName(spec) + " of " + PodsText(count) +
+         " is that of several MIG devices" + (adds_up ? ", and divided by their number" : "");
+}
+
 }  // namespace
 
 std::string BlindText(const Question& question, const Sight& sight) {
@@ -79,14 +85,17 @@ std::vector<std::string> MissingTexts(const Question& question, const Sight& sig
 std::vector<std::string> Warnings(const Question& question, const Sight& sight) {
   int preallocated = 0;
   int shared = 0;
+  int mig_shared = 0;
   for (const Replica& replica : sight.replicas) {
     if (replica.standing != Standing::kMeasured) continue;
     preallocated += replica.preallocated ? 1 : 0;
     shared += replica.reading.shared ? 1 : 0;
+    mig_shared += replica.reading.mig_shared ? 1 : 0;
   }
   std::vector<std::string> warnings;
   if (preallocated > 0) warnings.push_back(PreallocatedText(question, preallocated));
   if (shared > 0) warnings.push_back(SharedText(question.spec, shared));
+  if (mig_shared > 0) warnings.push_back(MigSharedText(question.spec, mig_shared));
   return warnings;
 }
 

@@ -10,6 +10,7 @@
 #include "catalogue/aggregation.h"
 #include "catalogue/metrics.h"
 #include "decision/measure_engine.h"
+#include "decision/mig_share.h"
 #include "decision/problem_text.h"
 
 namespace kgs::decision {
@@ -56,7 +57,9 @@ absl::StatusOr<double> ReadGpu(MetricId metric, const PodGpu& gpu, SteadyTime no
     return absl::UnavailableError(NameOf(snapshot) + ": " + WhyNotFresh(snapshot, reading));
   }
   const bool adds_up = catalogue::MetricOf(metric).kind == catalogue::Kind::kDemand;
-  return adds_up ? reading.value() * gpu.shares / gpu.all_shares : reading.value();
+  if (!adds_up) return reading.value();
+  const int sharers = MigSharers(*gpu.node, snapshot, metric);
+  return reading.value() * gpu.shares / gpu.all_shares / sharers;
 }
 
 /// Nothing where any has no fresh reading.
@@ -85,6 +88,7 @@ bool ReadGpus(const trigger::TriggerSpec& spec, const Gpus& gpus, SteadyTime now
     reading.oldest = values.empty() ? taken : std::min(reading.oldest, taken);
     reading.newest = values.empty() ? taken : std::max(reading.newest, taken);
     reading.shared |= gpu->shared();
+    reading.mig_shared |= MigSharers(*gpu->node, gpu->snapshot(), spec.metric) > 1;
     values.push_back(*value);
   }
   const double value = catalogue::Aggregate(spec.aggregation, values);

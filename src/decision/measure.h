@@ -32,11 +32,15 @@ struct UnitReading {
   std::optional<double> gpu_utilization;
   /// A GPU of it is shared with other pods.
   bool shared = false;
+  /// The reading is that of more MIG devices than the unit's.
+  bool mig_shared = false;
   /// The pod that has no such GPU as gpuIndex names, in words; else empty.
   std::string no_such_gpu;
 };
 
-/// Requests, MiB and watts of a shared GPU are divided by its shares; a percentage is the GPU's.
+/// What adds up (requests, MiB, watts, bytes a second) of a shared GPU is divided by its shares,
+/// and what MIG devices have in common by their number; a percentage is the GPU's, or that of them
+/// all.
 UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, base::SteadyTime now);
 
 /// Whether all pods of \p unit are Ready now.

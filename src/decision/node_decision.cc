@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "catalogue/aggregation.h"
 #include "catalogue/metrics.h"
+#include "decision/mig_share.h"
 #include "decision/problem_text.h"
 
 namespace kgs::decision {
@@ -94,12 +95,15 @@ absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
   NodeReadings readings;
   std::vector<std::string> problems;
   std::vector<std::string> unsupported;
+  const bool adds_up = catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand;
   for (const GpuSnapshot* gpu : *selected) {
+    if (RepeatsItsGpu(*snapshot, *gpu, spec.metric)) continue;
     const Reading& reading = gpu->readings[spec.metric];
     if (reading.FreshAt(now, max_reading_age)) {
       readings.oldest =
           readings.values.empty() ? reading.taken() : std::min(readings.oldest, reading.taken());
-      readings.values.push_back(reading.value());
+      const int sharers = adds_up ? MigSharers(*snapshot, *gpu, spec.metric) : 1;
+      readings.values.push_back(reading.value() / sharers);
     } else {
       const bool never = !reading.has_value() && reading.reason() == model::Missing::kUnsupported;
       (never ? unsupported : problems).push_back(NameOf(*gpu) + ": " + WhyNotFresh(*gpu, reading));

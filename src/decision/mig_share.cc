@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decision/mig_share.h"
+
+#include <algorithm>
+
+#include "catalogue/metrics.h"
+
+namespace kgs::decision {
+
+using model::GpuSnapshot;
+using model::MetricId;
+using model::NodeSnapshot;
+
+int MigSharers(const NodeSnapshot& node, const GpuSnapshot& gpu, MetricId metric) {
+  if (!gpu.identity.mig) return 1;
+  const model::MigPlace& place = *gpu.identity.mig;
+  const bool of_instance = catalogue::MetricOf(metric).of_instance;
+  const auto sharers = std::count_if(node.gpus.begin(), node.gpus.end(), [&](const auto& other) {
+    return other.identity.mig && other.identity.mig->parent_uuid == place.parent_uuid &&
+           (!of_instance || other.identity.mig->gpu_instance == place.gpu_instance);
+  });
+  return static_cast<int>(std::max<std::ptrdiff_t>(sharers, 1));
+}
+
+bool RepeatsItsGpu(const NodeSnapshot& node, const GpuSnapshot& gpu, MetricId metric) {
+  if (!gpu.identity.mig || catalogue::MetricOf(metric).of_instance) return false;
+  return std::any_of(node.gpus.begin(), node.gpus.end(), [&](const GpuSnapshot& other) {
+    return !other.identity.mig && other.identity.uuid == gpu.identity.mig->parent_uuid;
+  });
+}
+
+}  // namespace kgs::decision
