@@ -96,10 +96,11 @@ void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
   const auto& sources = snapshot.sources;
   const auto& gpus = snapshot.gpus;
   // With every driver closed nobody knows how many there are.
-  page.Family("gpu_device_count", MetricType::Gauge, "GPUs that a driver answers for.");
+  page.Family("gpu_device_count", MetricType::Gauge,
+              "GPUs that a driver answers for, without their MIG devices.");
   if (std::any_of(sources.begin(), sources.end(), [](const auto& source) { return source.open; })) {
     page.Gauge({}, static_cast<double>(std::count_if(gpus.begin(), gpus.end(), [](const auto& gpu) {
-                 return gpu.state == model::DeviceState::kPresent;
+                 return gpu.state == model::DeviceState::kPresent && !gpu.identity.mig;
                })));
   }
   page.Family("gpu_lost", MetricType::Gauge,

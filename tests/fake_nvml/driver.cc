@@ -108,7 +108,7 @@ abi::Return Driver::OnDriver(const char* symbol, const DriverBody& body) {
 
 abi::Return Driver::OnGpu(const char* symbol, abi::Device device, const GpuBody& body) {
   Lock lock(mutex_);
-  counts_.Count(symbol);
+  if (*symbol != '\0') counts_.Count(symbol);
   Reload();
   if (sessions_ == 0) return abi::kUninitialized;
   std::string key;

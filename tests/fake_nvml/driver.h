@@ -55,7 +55,8 @@ class Driver {
 
   /// Does what the script says of \p symbol, then \p body while a session is open.
   abi::Return OnDriver(const char* symbol, const DriverBody& body);
-  /// The same for a call on one GPU.
+  /// The same for a call on one GPU. An empty \p symbol is a part of another call: it has no rules
+  /// and is not counted.
   abi::Return OnGpu(const char* symbol, abi::Device device, const GpuBody& body);
 
   /// What \p symbol answers of the MIG device in a slot of \p gpu.

@@ -24,7 +24,7 @@ def new_node(name, folder):
     """The node of that name of NODES, with GPUs that are told apart by what they show."""
     number = NODES.index(name) + 1
     return Node(name, folder, [
-        Gpu(i, uuid=f"GPU-0000000{number}-0000-0000-0000-{i:012d}", gpu_util=10 * number + i,
+        Gpu(i, uuid=f"GPU-0000000{number}-0000-0000-0000-{i:012d}", gpu_util=10 * number + i, mig_mode=0,
             memory_total_mib=81920, memory_used_mib=8192 * (i + 1), power_mw=100000)
         for i in range(GPUS_A_NODE)])
 

@@ -11,6 +11,9 @@ class Gpu:
         self.keys = {"uuid": f"GPU-00000000-0000-0000-0000-{index:012d}", **keys}
         self.rules = []
         self.lost = False
+        # MIG devices. The driver says that MIG is enabled while there are any; that it may be, where
+        # keys has mig_mode.
+        self.migs = []
 
     @property
     def uuid(self):
@@ -22,6 +25,33 @@ class Gpu:
         yield from self.rules
         if self.lost:
             yield "lost"
+        if self.migs:
+            yield "mig_mode 1"
+        for mig in self.migs:
+            yield from mig.lines()
+
+
+class Mig:
+    """The lines of one MIG device: `Mig(0, 7, "1g.10gb", memory_used_mib=512)`."""
+
+    def __init__(self, slot, gpu_instance, profile, compute_instance=0, **keys):
+        self.place = f"mig {slot} {gpu_instance} {compute_instance} {profile}"
+        self.keys = {"uuid": f"MIG-00000000-0000-0000-0000-{slot:012d}", **keys}
+        self.rules = []
+
+    @property
+    def uuid(self):
+        return self.keys["uuid"]
+
+    def lines(self):
+        yield self.place
+        yield from (f"{key} {value}" for key, value in self.keys.items())
+        yield from self.rules
+
+
+def gpm(metrics):
+    """What GPM says, by the number of its metric."""
+    return [f"gpm_metric {number} {value}" for number, value in metrics.items()]
 
 
 def eight_gpus():
