@@ -72,7 +72,8 @@ absl::Status Agent::MakePublisher() {
       PublisherOptionsOf(options_), &fleet::ResolveByDns, *std::move(access), clock_, counters_,
       fleet::PublisherEvents{
           [this] { node_.ListPodsSoon(); },
-          [this](const fleet::EngineScrapes& scrapes) { node_.SetScrapes(scrapes); }});
+          [this](const fleet::EngineScrapes& scrapes) { node_.SetScrapes(scrapes); },
+          [this](const model::MetricSet& metrics) { node_.SetWanted(metrics); }});
   return absl::OkStatus();
 }
 

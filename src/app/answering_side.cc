@@ -68,7 +68,7 @@ absl::Status AnsweringSide::PrepareKubernetes() {
   triggers_ = std::make_unique<scaler::TriggerWatch>(
       scaler::TriggerWatch::Sources{
           kubernetes_->store(), problem, fleet_, neighbours_.gathers_nodes, neighbours_.on_scrapes,
-          [this](const auto& targets) { endpoints_->SetTargets(targets); },
+          neighbours_.on_metrics, [this](const auto& targets) { endpoints_->SetTargets(targets); },
           [this](const auto& endpoint, const auto& query) {
             return endpoints_->Latest(endpoint, query);
           },
@@ -93,8 +93,10 @@ absl::Status AnsweringSide::Prepare() {
     if (!options_.named_endpoints.empty()) {
       base::LogWarn("--named-endpoints is not used without Kubernetes");
     }
-    answers_ =
+    auto answers =
         std::make_unique<scaler::NodeAnswers>(neighbours_.nodes, neighbours_.gathers_nodes, clock_);
+    node_answers_ = answers.get();
+    answers_ = std::move(answers);
   }
   return PrepareServer();
 }
@@ -175,6 +177,10 @@ std::string AnsweringSide::WhyNotReady() const {
 
 std::string AnsweringSide::KubernetesProblem() const {
   return kubernetes_ == nullptr ? "" : kubernetes_->cluster().Problem();
+}
+
+model::MetricSet AnsweringSide::AskedMetrics() const {
+  return node_answers_ == nullptr ? model::MetricSet() : node_answers_->Asked();
 }
 
 std::vector<base::ThreadHealth> AnsweringSide::Health() const {

@@ -47,6 +47,8 @@ class AnsweringSide {
     bool gathers_nodes = false;
     /// Which engines agents are to ask, each second. May be null.
     std::function<void(scaler::ScrapesByNode)> on_scrapes = nullptr;
+    /// Which metrics of GPUs triggers read, each second, as far as Kubernetes tells. May be null.
+    std::function<void(const model::MetricSet&)> on_metrics = nullptr;
   };
 
   AnsweringSide(const Options& options, const base::Clock& clock, const fleet::Store& fleet,
@@ -73,6 +75,8 @@ class AnsweringSide {
   /// Why Kubernetes cannot be relied on; else empty.
   std::string KubernetesProblem() const;
   std::vector<base::ThreadHealth> Health() const;
+  /// Without Kubernetes: which metrics of GPUs were asked for of late.
+  model::MetricSet AskedMetrics() const;
   /// Null without Kubernetes.
   KubernetesSide* kubernetes() { return kubernetes_.get(); }
   /// Those of KEDA's port, and of other ports of the process, added between Prepare and Start.
@@ -109,6 +113,8 @@ class AnsweringSide {
   std::unique_ptr<scaler::TriggerWatch> triggers_;
   std::unique_ptr<scaler::DebugService> debug_service_;
   std::unique_ptr<scaler::Answers> answers_;
+  /// answers_ without Kubernetes; else null.
+  const scaler::NodeAnswers* node_answers_ = nullptr;
   std::unique_ptr<scaler::Service> service_;
   std::unique_ptr<scaler::Server> server_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "catalogue/metrics.h"
 #include "endpoint/address_guard.h"
 #include "endpoint/ip_address.h"
 #include "gpu/backends.h"
@@ -170,6 +171,27 @@ FlagReader ReadBlocks(std::vector<endpoint::Cidr> Options::* member) {
   };
 }
 
+/// Names of metrics, separated by commas.
+FlagReader ReadMetrics(model::MetricSet Options::* member) {
+  return [member](const std::string& text, Options& options) -> std::optional<std::string> {
+    std::vector<std::string_view> known;
+    for (const catalogue::Metric& metric : catalogue::Metrics()) known.push_back(metric.name);
+    model::MetricSet metrics;
+    for (const std::string& name : SplitList(text)) {
+      const auto found = std::ranges::find(catalogue::Metrics(), name, &catalogue::Metric::name);
+      if (found == catalogue::Metrics().end()) {
+        const std::string nearest = base::NearestWord(name, known);
+        return "names of GPU metrics separated by commas, without spaces (" +
+               base::QuoteForMessage(name) + " is none" +
+               (nearest.empty() ? "" : "; did you mean " + nearest + "?") + ")";
+      }
+      metrics.set(model::Index(found->id));
+    }
+    options.*member = metrics;
+    return std::nullopt;
+  };
+}
+
 FlagReader ReadHostPort(std::string Options::* member) {
   return [member](const std::string& text, Options& options) -> std::optional<std::string> {
     const size_t colon = text.rfind(':');
@@ -291,6 +313,10 @@ const std::vector<FlagRow>& FlagRows() {
        ReadText(&Options::simulated_gpus)},
       {"sampling-interval", kNodes, "500ms", "How often every GPU is read (100ms to 1m)",
        ReadDuration(&Options::sampling_interval, milliseconds(100), minutes(1))},
+      {"always-read", kNodes, "",
+       "GPU metrics, separated by commas, that are read whether or not a trigger asks for them; "
+       "only what blocks for long (pcie_tx_kbps on some GPUs) waits to be asked for",
+       ReadMetrics(&Options::always_read)},
       {"health-check-interval", kNodes, "30s",
        "Longest wait between attempts to open a missing driver or find a lost GPU again",
        ReadDuration(&Options::health_check_interval, seconds(1), hours(1))},

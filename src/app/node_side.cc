@@ -42,6 +42,7 @@ absl::Status NodeSide::Prepare() {
   sampler.source.longest_backoff = options_.health_check_interval;
   sampler_ = std::make_unique<sampling::Sampler>(*std::move(backends), sampler, clock_,
                                                  sampling_counters_, [this] { OnSnapshot(); });
+  SetWanted({});
   if (!events_.on_report) return absl::OkStatus();
   kube::PodResourcesOptions pod_resources;
   pod_resources.socket = options_.pod_resources_socket;
@@ -92,6 +93,10 @@ void NodeSide::ListPodsSoon() {
 
 void NodeSide::SetScrapes(const std::vector<model::EngineScrape>& scrapes) {
   if (scraper_ != nullptr) scraper_->SetTargets(scrapes);
+}
+
+void NodeSide::SetWanted(const model::MetricSet& metrics) {
+  sampler_->SetWanted(metrics | options_.always_read);
 }
 
 std::vector<base::ThreadHealth> NodeSide::Health() const {

@@ -57,6 +57,9 @@ class NodeSide {
   std::vector<base::ThreadHealth> Health() const;
   /// Which engines of this node's pods to ask from now on; none where nobody needs reports.
   void SetScrapes(const std::vector<model::EngineScrape>& scrapes);
+  /// Which metrics of GPUs somebody asks for from now on, beside --always-read: what blocks for
+  /// long is read for these alone.
+  void SetWanted(const model::MetricSet& metrics);
   /// What /metrics shows of this side.
   http::NodeMetrics Metrics() const;
 

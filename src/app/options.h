@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "endpoint/ip_address.h"
+#include "model/metric_id.h"
 #include "tls/certificates.h"
 #include "trigger/trigger.h"
 
@@ -71,6 +72,8 @@ struct Options {
   std::string nvml_library;
   std::string simulated_gpus;
   base::Duration sampling_interval = std::chrono::milliseconds(500);
+  /// Whether or not a trigger asks.
+  model::MetricSet always_read;
   base::Duration health_check_interval = std::chrono::seconds(30);
   base::Duration hang_limit = std::chrono::minutes(5);
   /// Zero: never exit.

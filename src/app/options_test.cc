@@ -146,6 +146,19 @@ TEST(Options, EveryErrorIsListedAtOnce) {
                     HasSubstr("KGS_LOG_LEVEL \"loud\": must be debug|info|warn|error")));
 }
 
+TEST(Options, MetricsToReadAreCheckedByName) {
+  const ParsedOptions parsed = Parse({"--always-read=pcie_tx_kbps,pcie_rx_kbps"});
+  ASSERT_EQ(parsed.exit_status, std::nullopt) << parsed.message;
+  EXPECT_TRUE(parsed.options.always_read[model::Index(model::MetricId::kPcieTxKbps)]);
+  EXPECT_TRUE(parsed.options.always_read[model::Index(model::MetricId::kPcieRxKbps)]);
+  EXPECT_EQ(parsed.options.always_read.count(), 2u);
+  EXPECT_TRUE(Parse({"--always-read="}).options.always_read.none());
+  EXPECT_THAT(Refusal(Parse({"--always-read=pcie_tx_kbps,pcie_rx_kpbs"})),
+              HasSubstr("(\"pcie_rx_kpbs\" is none; did you mean pcie_rx_kbps?)"));
+  EXPECT_THAT(Refusal(Parse({"--always-read=vllm_demand"})), HasSubstr("\"vllm_demand\" is none"));
+  EXPECT_EQ(Parse({"--always-read=pcie_tx_kbps,"}).exit_status, 2);
+}
+
 TEST(Options, BoundsAreChecked) {
   EXPECT_EQ(Parse({"--sampling-interval=100ms"}).exit_status, std::nullopt);
   EXPECT_EQ(Parse({"--sampling-interval=60s"}).exit_status, std::nullopt);

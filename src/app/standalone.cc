@@ -39,7 +39,8 @@ class Standalone final : public RunningRole {
                     [this](scaler::ScrapesByNode scrapes) {
                       // Those of this node; the others have agents of their own, or none.
                       node_.SetScrapes(scrapes[options_.node_name]);
-                    }}) {}
+                    },
+                    [this](const model::MetricSet& metrics) { node_.SetWanted(metrics); }}) {}
 
   absl::Status Start() override;
   bool Stop() override;
@@ -67,6 +68,7 @@ class Standalone final : public RunningRole {
 NodeSide::Events Standalone::NodeEvents() {
   NodeSide::Events events;
   events.on_snapshot = [this] {
+    if (!answering_.has_kubernetes()) node_.SetWanted(answering_.AskedMetrics());
     answering_.OnReadings();
     answering_.SetHealth(answering_.WhyNotReady().empty(), WhyBlind());
   };

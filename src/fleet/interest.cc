@@ -132,6 +132,7 @@ Interest Union(const std::vector<Interest>& interests) {
   Interest all;
   for (const Interest& interest : interests) {
     all.gpus.insert(all.gpus.end(), interest.gpus.begin(), interest.gpus.end());
+    all.metrics |= interest.metrics;
     all.engines.insert(all.engines.end(), interest.engines.begin(), interest.engines.end());
   }
   SortEachOnce(all.gpus);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What hubs want to be told of at once, and when an agent must tell. Pure.
+// What hubs want to be told of, what of it at once, and when an agent must tell. Pure.
 #pragma once
 
 #include <compare>
@@ -37,6 +37,9 @@ struct EngineCrossing {
 struct Interest {
   std::vector<Crossing> gpus{};
   std::vector<EngineCrossing> engines{};
+  /// Of GPUs, those that any trigger reads, whether it waits for crossings or not: what blocks for
+  /// long is read for these alone.
+  model::MetricSet metrics{};
 
   bool operator==(const Interest&) const = default;
 };

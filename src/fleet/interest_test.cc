@@ -61,6 +61,14 @@ TEST(Union, IsSortedAndHasEachOnce) {
   EXPECT_EQ(Union({}), Interest());
 }
 
+TEST(Union, HasTheMetricsOfAll) {
+  Interest pcie;
+  pcie.metrics.set(model::Index(MetricId::kPcieTxKbps));
+  Interest power;
+  power.metrics.set(model::Index(MetricId::kPowerDraw));
+  EXPECT_EQ(Union({pcie, {}, power}).metrics, pcie.metrics | power.metrics);
+}
+
 TEST(Crosses, AboveIsOneSideAndAtOrBelowTheOther) {
   EXPECT_TRUE(Crosses({{kMaxOver80}}, Node({80}).report, Node({80.5}).report));
   EXPECT_TRUE(Crosses({{kMaxOver80}}, Node({81}).report, Node({80}).report));

@@ -42,18 +42,33 @@ std::vector<EngineCrossing> EnginesOf(const pb::Interest& message) {
   return engines;
 }
 
+/// As many as there are, whatever is said.
+model::MetricSet MetricsOf(const pb::Interest& message) {
+  model::MetricSet metrics;
+  for (const catalogue::Metric& metric : catalogue::Metrics()) {
+    const auto& names = message.metrics();
+    const auto end = names.begin() + std::min<int>(names.size(), kMostMetrics);
+    metrics[model::Index(metric.id)] = std::find(names.begin(), end, metric.name) != end;
+  }
+  return metrics;
+}
+
 }  // namespace
 
 pb::Interest ToWire(const Interest& interest) {
   pb::Interest message;
   Fill(interest.gpus, &message);
   Fill(interest.engines, &message);
+  for (const catalogue::Metric& metric : catalogue::Metrics()) {
+    if (interest.metrics[model::Index(metric.id)]) message.add_metrics(std::string(metric.name));
+  }
   return message;
 }
 
 Interest FromWire(const pb::Interest& message) {
   Interest interest;
   interest.engines = EnginesOf(message);
+  interest.metrics = MetricsOf(message);
   for (const pb::Crossing& crossing : message.crossings()) {
     if (interest.gpus.size() == kMostCrossings) break;
     const auto aggregation = catalogue::FindAggregation(crossing.aggregation());

@@ -28,6 +28,21 @@ TEST(InterestWire, GoesThereAndBack) {
   EXPECT_EQ(FromWire(ToWire(interest)), interest);
 }
 
+TEST(InterestWire, TellsWhichMetricsAreRead) {
+  Interest interest;
+  interest.metrics.set(model::Index(MetricId::kPcieTxKbps));
+  interest.metrics.set(model::Index(MetricId::kGpuUtilization));
+  pb::Interest message = ToWire(interest);
+  EXPECT_THAT(message.metrics(), ElementsAre("gpu_utilization", "pcie_tx_kbps"));
+  // One of a later version, and one that is said twice.
+  message.add_metrics("nvlink_errors");
+  message.add_metrics("pcie_tx_kbps");
+  EXPECT_EQ(FromWire(message).metrics, interest.metrics);
+  for (size_t i = 0; i < kMostMetrics; ++i) message.add_metrics("nvlink_errors");
+  message.add_metrics("pcie_rx_kbps");
+  EXPECT_EQ(FromWire(message).metrics, interest.metrics) << "what is beyond the limit is not read";
+}
+
 TEST(InterestWire, LeavesOutWhatIsUnknownAndWhatIsNoNumber) {
   pb::Interest message =
       ToWire(Interest{{{MetricId::kPowerDraw, catalogue::Aggregation::kMax, 300}}});

@@ -168,7 +168,8 @@ class Publisher::Impl final : public HubLink::Host {
     }
   }
 
-  /// Makes interest_ the union of all; the same object while none has changed.
+  /// Makes interest_ the union of all; the same object while none has changed. Passes on which
+  /// metrics are read.
   void JoinInterests(const std::vector<LinkPtr>& links) {
     std::vector<std::shared_ptr<const Interest>> parts;
     for (const LinkPtr& link : links) {
@@ -177,8 +178,12 @@ class Publisher::Impl final : public HubLink::Host {
     if (parts == interest_parts_) return;
     std::vector<Interest> interests;
     for (const auto& part : parts) interests.push_back(*part);
+    const model::MetricSet metrics = interest_->metrics;
     interest_ = std::make_shared<const Interest>(Union(interests));
     interest_parts_ = std::move(parts);
+    if (interest_->metrics != metrics && events_.on_metrics) {
+      events_.on_metrics(interest_->metrics);
+    }
   }
 
   /// Passes on the union of all, where any has changed.

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "fleet/engine_scrapes.h"
+#include "model/metric_id.h"
 #include "model/node_report.h"
 #include "telemetry/counters.h"
 
@@ -72,6 +73,8 @@ struct PublisherEvents {
   /// Which engines to ask: the union over all hubs, after each change. On the publisher's thread;
   /// must not block. May be null.
   std::function<void(EngineScrapes)> on_scrapes = nullptr;
+  /// Which metrics of GPUs their triggers read: as on_scrapes.
+  std::function<void(model::MetricSet)> on_metrics = nullptr;
 };
 
 class Publisher {

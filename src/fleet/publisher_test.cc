@@ -299,6 +299,34 @@ TEST_F(PublisherTest, EnginesAreAskedForAllHubs) {
   EXPECT_TRUE(asked({}));
 }
 
+TEST_F(PublisherTest, MetricsAreReadForAllHubs) {
+  const auto reading = [](model::MetricId metric) {
+    Interest interest;
+    interest.metrics.set(model::Index(metric));
+    return interest;
+  };
+  const Interest sent = reading(model::MetricId::kPcieTxKbps);
+  const Interest received = reading(model::MetricId::kPcieRxKbps);
+  auto first = std::make_unique<TestHub>(clock_);
+  TestHub second(clock_);
+  first->receiver().SetInterest(sent);
+  second.receiver().SetInterest(received);
+  names_.Set(std::vector<std::string>{first->address(), second.address()});
+  Agent agent(Options(10ms), names_.Function(), clock_);
+  const auto read = [&](const model::MetricSet& expected) {
+    return Await([&] {
+      const auto metrics = agent.metrics.Get();
+      return metrics != nullptr && *metrics == expected;
+    });
+  };
+  EXPECT_TRUE(read(sent.metrics | received.metrics));
+  second.receiver().SetInterest({});
+  EXPECT_TRUE(read(sent.metrics));
+  // Nothing is read for a hub that is gone.
+  first = nullptr;
+  EXPECT_TRUE(read({}));
+}
+
 TEST_F(PublisherTest, EngineReadingsReachEveryHub) {
   TestHub first(clock_);
   TestHub second(clock_);

@@ -59,6 +59,7 @@ struct Agent {
   std::atomic<int> list_requests{0};
   /// Null until a hub has asked for any.
   base::Latest<EngineScrapes> scrapes;
+  base::Latest<model::MetricSet> metrics;
   Publisher publisher;
 
   Agent(const PublisherOptions& options, ResolveHub resolve, const base::Clock& clock,
@@ -70,6 +71,9 @@ struct Agent {
                   {[this] { ++list_requests; },
                    [this](EngineScrapes all) {
                      scrapes.Set(std::make_shared<const EngineScrapes>(std::move(all)));
+                   },
+                   [this](const model::MetricSet& all) {
+                     metrics.Set(std::make_shared<const model::MetricSet>(all));
                    }}) {
     publisher.Start();
   }

@@ -80,7 +80,7 @@ class ReportReader {
   std::shared_ptr<ReportLayout> layout_;
 };
 
-/// No more than kMostCrossings of GPUs and as many of engines, either way.
+/// No more than kMostCrossings of GPUs and as many of engines, and kMostMetrics, either way.
 pb::Interest ToWire(const Interest& interest);
 /// What this version does not know is left out, and so is a threshold that is no number.
 Interest FromWire(const pb::Interest& interest);

@@ -8,6 +8,9 @@
 namespace kgs::scaler {
 namespace {
 
+/// KEDA asks at least every pollingInterval, which is 30 s unless the user says otherwise.
+constexpr base::Duration kAskedOfLate = std::chrono::minutes(2);
+
 /// The node that is meant where it is the only one that there will ever be: its own words need not
 /// name it.
 const decision::NodeView* OnlyNode(const trigger::TriggerSpec& spec, bool gathers_nodes,
@@ -32,7 +35,14 @@ decision::Decision NodeAnswers::Decide(const Question& question, trigger::Scope 
   return decision::DecideScope(asked);
 }
 
+void NodeAnswers::NoteAsked(const Question& question) const {
+  if (!question.spec.engine) asked_.Note(question.spec.metric, clock_.Now());
+}
+
+model::MetricSet NodeAnswers::Asked() const { return asked_.Since(clock_.Now() - kAskedOfLate); }
+
 absl::StatusOr<double> NodeAnswers::Value(const Question& question) const {
+  NoteAsked(question);
   const auto scope = decision::EffectiveScope(question.spec, false);
   if (!scope.ok()) return scope.status();
   const std::vector<decision::NodeView> nodes = nodes_();
@@ -44,6 +54,7 @@ absl::StatusOr<double> NodeAnswers::Value(const Question& question) const {
 }
 
 absl::StatusOr<bool> NodeAnswers::Active(const Question& question) const {
+  NoteAsked(question);
   const auto scope = decision::EffectiveScope(question.spec, false);
   if (!scope.ok()) return scope.status();
   const std::vector<decision::NodeView> nodes = nodes_();

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "decision/scope_decision.h"
 #include "scaler/answers.h"
+#include "scaler/asked_metrics.h"
 
 namespace kgs::scaler {
 
@@ -27,7 +28,11 @@ class NodeAnswers final : public Answers {
   absl::StatusOr<bool> Active(const Question& question) const override;
   void Refresh() override {}
 
+  /// The metrics of GPUs that were asked for within the last two minutes.
+  model::MetricSet Asked() const;
+
  private:
+  void NoteAsked(const Question& question) const;
   decision::Decision Decide(const Question& question, trigger::Scope scope,
                             const std::vector<decision::NodeView>& nodes) const;
 
@@ -35,6 +40,7 @@ class NodeAnswers final : public Answers {
   const bool gathers_nodes_;
   const base::Clock& clock_;
   const base::SteadyTime started_;
+  mutable AskedMetrics asked_;
 };
 
 }  // namespace kgs::scaler

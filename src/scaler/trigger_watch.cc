@@ -229,6 +229,7 @@ void TriggerWatch::ObserveEntry(Entry& entry, model::HpaMetricType metric_type,
     for (model::EngineQuery& query : trigger::EngineQueriesOf(watched.spec)) {
       moment.engine_queries.push_back(std::move(query));
     }
+    if (!watched.spec.engine) moment.metrics.set(model::Index(watched.spec.metric));
     if (watched.spec.endpoint) {
       moment.endpoints.push_back(EndpointTargetOf(watched.spec, view.object->key.object_namespace));
     }
@@ -286,6 +287,7 @@ base::Duration TriggerWatch::Turn() {
     scrapes.Add(*workload, std::exchange(moment.engine_queries, {}));
   }
   if (sources_.on_scrapes) sources_.on_scrapes(scrapes.Take());
+  if (sources_.on_metrics) sources_.on_metrics(moment.metrics);
   if (sources_.on_endpoints) sources_.on_endpoints(moment.endpoints);
   base::MutexLock lock(mutex_);
   std::erase_if(entries_, [&](const auto& entry) { return there.count(entry.first) == 0; });

@@ -73,6 +73,9 @@ class TriggerWatch {
     /// Takes, each second, which engines agents are to ask. On the thread of Turn; null where none
     /// is asked.
     std::function<void(ScrapesByNode)> on_scrapes = nullptr;
+    /// Takes, each second, which metrics of GPUs the triggers read. On the thread of Turn; may be
+    /// null.
+    std::function<void(const model::MetricSet&)> on_metrics = nullptr;
     /// Takes, each second, what this process is to ask of endpoints itself, be it nothing. On the
     /// thread of Turn; null where none is asked.
     std::function<void(const std::vector<scraping::EndpointTarget>&)> on_endpoints = nullptr;
@@ -160,6 +163,8 @@ class TriggerWatch {
     std::optional<std::vector<decision::NodeView>> all_nodes;
     /// What the triggers of the object that is being observed ask of engines.
     std::vector<model::EngineQuery> engine_queries = {};
+    /// What all triggers read of GPUs.
+    model::MetricSet metrics = {};
     /// What all triggers ask of endpoints.
     std::vector<scraping::EndpointTarget> endpoints = {};
   };

@@ -117,6 +117,7 @@ class TriggerWatchTest : public ::testing::Test {
   std::string problem_;
   /// What agents were last told to ask.
   ScrapesByNode scrapes_;
+  model::MetricSet metrics_;
   /// What was last to be asked of endpoints, how often that was said, and what they say, by the key
   /// of the query.
   std::vector<scraping::EndpointTarget> endpoints_;
@@ -126,6 +127,7 @@ class TriggerWatchTest : public ::testing::Test {
   TriggerWatch triggers_{
       {kubernetes_, [this](model::ObjectKind, const std::string&) { return problem_; }, fleet_,
        true, [this](ScrapesByNode scrapes) { scrapes_ = std::move(scrapes); },
+       [this](const model::MetricSet& metrics) { metrics_ = metrics; },
        [this](const std::vector<scraping::EndpointTarget>& targets) {
          endpoints_ = targets;
          ++endpoints_said_;

@@ -57,6 +57,39 @@ TEST_F(TriggerWatchTest, HasAgentsAskTheEnginesThatTriggersAreAbout) {
   EXPECT_TRUE(scrapes_.empty());
 }
 
+TEST_F(TriggerWatchTest, TellsWhichMetricsOfGpusAnyTriggerReads) {
+  const auto reads = [&](model::MetricId metric) { return metrics_[model::Index(metric)]; };
+  triggers_.Turn();
+  EXPECT_TRUE(metrics_.none());
+  for (const char* scope : {"workload", "node", "cluster"}) {
+    Metadata metadata = {{"metricType", "pcie_tx_kbps"}, {"targetValue", "1000"}, {"scope", scope}};
+    if (metadata["scope"] == "node") metadata["node"] = "node-a";
+    PutWorkload(metadata, scope);
+    clock_.Advance(1s);
+    triggers_.Turn();
+    EXPECT_TRUE(reads(model::MetricId::kPcieTxKbps)) << scope;
+    EXPECT_EQ(metrics_.count(), 1u) << scope;
+  }
+  PutWorkload({{"metricType", "vllm_demand"}, {"targetValue", "16"}}, "engine");
+  clock_.Advance(1s);
+  triggers_.Turn();
+  EXPECT_TRUE(metrics_.none()) << "with the trigger goes what it reads";
+}
+
+TEST_F(TriggerWatchTest, TellsWhatATriggerFromTheEnvironmentReadsOnceKedaHasAsked) {
+  PutWorkload({{"metricTypeFromEnv", "METRIC"}, {"targetValue", "1000"}});
+  triggers_.Turn();
+  EXPECT_TRUE(metrics_.none());
+  spec_ = trigger::ParseTrigger({{"metricTypeFromEnv", "pcie_rx_kbps"}, {"targetValue", "1000"}},
+                                trigger::UnknownKeys::kRefuse)
+              .value()
+              .main();
+  Decide();
+  clock_.Advance(1s);
+  triggers_.Turn();
+  EXPECT_TRUE(metrics_[model::Index(model::MetricId::kPcieRxKbps)]);
+}
+
 TEST_F(TriggerWatchTest, LostReadingsAreHeldForAWhileAndThenSaid) {
   PutWorkload();
   Watch(5s, 92);

@@ -23,6 +23,7 @@ CASES = {
             "--set", "serviceMonitor.enabled=true,networkPolicy.hubEgress[0].ports[0].port=53",
             "--set", "hub.namespaces={team-a,team-b},hub.namedEndpointsSecret=endpoints",
             "--set", "serviceNames={scaler.example.com,gpu},keda.namespace=keda-system",
+            "--set", "agent.alwaysRead={pcie_tx_kbps,pcie_rx_kbps}",
             "--set", "agent.extraArgs={--sampling-interval=1s},hub.extraArgs={--stream-max-age=1m}",
             "--set", "agent.securityContext.seLinuxOptions.type=spc_t",
             "--set", "service.headless=false"],
