@@ -55,6 +55,8 @@ ordered_json ReadingsJson(const model::GpuSnapshot& gpu, base::SteadyTime now) {
       entry["age_seconds"] = base::Seconds(now - reading.taken());
     }
     if (!reading.detail().empty()) entry["detail"] = reading.detail();
+    // That of its GPU, and so of its other MIG devices too.
+    if (gpu.identity.mig && !metric.of_instance) entry["shared"] = true;
   }
   return json;
 }
@@ -66,6 +68,12 @@ ordered_json GpuJson(const model::GpuSnapshot& gpu, base::SteadyTime now) {
                        {"pci_bus_id", gpu.identity.pci_bus_id},
                        {"state", StateName(gpu.state)}};
   if (!gpu.state_reason.empty()) json["state_reason"] = gpu.state_reason;
+  if (gpu.identity.mig) {
+    json["mig"] = {{"parent_uuid", gpu.identity.mig->parent_uuid},
+                   {"profile", gpu.identity.mig->profile},
+                   {"gpu_instance", gpu.identity.mig->gpu_instance},
+                   {"compute_instance", gpu.identity.mig->compute_instance}};
+  }
   json["readings"] = ReadingsJson(gpu, now);
   return json;
 }

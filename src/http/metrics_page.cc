@@ -64,12 +64,18 @@ Labels LabelsOf(const model::GpuIdentity& gpu) {
           {"gpu_name", base::ReplaceInvalidUtf8(gpu.name)}};
 }
 
+/// What a MIG device has in common with its GPU is on the GPU's series alone: a sum over all series
+/// would count it again.
+bool IsItsGpus(const model::GpuSnapshot& gpu, MetricId metric) {
+  return gpu.identity.mig && !catalogue::MetricOf(metric).of_instance;
+}
+
 void AddReadings(const NodeMetrics& node, base::SteadyTime now, PageBuilder& page) {
   for (const ReadingRow& row : kReadingRows) {
     page.Family(row.name, MetricType::Gauge, row.help);
     for (const model::GpuSnapshot& gpu : node.snapshot->gpus) {
       const model::Reading& reading = gpu.readings[row.id];
-      if (gpu.state == model::DeviceState::kLost) continue;
+      if (gpu.state == model::DeviceState::kLost || IsItsGpus(gpu, row.id)) continue;
       if (!reading.FreshAt(now, node.max_reading_age)) continue;
       page.Gauge(LabelsOf(gpu.identity), reading.value() * row.factor);
     }
@@ -84,7 +90,7 @@ void AddReadingAges(const NodeMetrics& node, base::SteadyTime now, PageBuilder& 
     if (gpu.state == model::DeviceState::kLost) continue;
     for (const catalogue::Metric& metric : catalogue::Metrics()) {
       const model::Reading& reading = gpu.readings[metric.id];
-      if (!reading.has_value()) continue;
+      if (!reading.has_value() || IsItsGpus(gpu, metric.id)) continue;
       Labels labels = LabelsOf(gpu.identity);
       labels.push_back({"metric", std::string(metric.name)});
       page.Gauge(std::move(labels), std::max(base::Seconds(now - reading.taken()), 0.0));

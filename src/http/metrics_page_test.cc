@@ -132,6 +132,21 @@ TEST_F(MetricsPageTest, ANodeWithoutGpusCountsNone) {
   EXPECT_THAT(Body(), HasSubstr("\nkeda_gpu_scaler_driver_open{backend=\"nvml\"} 1\n"));
 }
 
+TEST_F(MetricsPageTest, WhatAMigDeviceHasInCommonWithItsGpuIsNotThereTwice) {
+  model::GpuSnapshot gpu = Gpu(0, "H100");
+  gpu.readings[MetricId::kPowerDraw] = Reading::Value(300, kNow);
+  model::GpuSnapshot mig = gpu;
+  mig.identity.uuid = "MIG-1";
+  mig.identity.mig = {gpu.identity.uuid, 7, 0, "1g.10gb"};
+  mig.readings[MetricId::kMemoryUsedMib] = Reading::Value(1, kNow);
+  snapshot_.gpus = {gpu, mig};
+  const std::string body = Body();
+  EXPECT_THAT(body, HasSubstr("\nkeda_gpu_scaler_gpu_device_count 1\n"));
+  EXPECT_THAT(body, HasSubstr("gpu_memory_used_bytes{gpu_index=\"0\",gpu_uuid=\"MIG-1\""));
+  EXPECT_THAT(body, Not(HasSubstr("gpu_power_draw_watts{gpu_index=\"0\",gpu_uuid=\"MIG-1\"")));
+  EXPECT_THAT(body, HasSubstr("gpu_power_draw_watts{"));
+}
+
 TEST_F(MetricsPageTest, WithADriverClosedTheCountIsNotKnown) {
   snapshot_.sources[0].open = false;
   snapshot_.gpus = {Gpu(0, "A100")};

@@ -46,8 +46,8 @@ def test_each_instance_is_on_the_page_with_its_own_numbers(split):
     assert by_uuid(split, "gpu_utilization_percent") == {first: 70, second: 20, other: 40}
     assert by_uuid(split, "gpu_memory_used_bytes") == {
         first: 1024 << 20, second: 5120 << 20, other: 0}
-    assert by_uuid(split, "gpu_temperature_celsius") == {
-        gpu: 55, first: 55, second: 55, other: 45}, "it is that of the GPU"
+    assert by_uuid(split, "gpu_temperature_celsius") == {gpu: 55, other: 45}, (
+        "on the GPU's series alone")
     assert set(by_uuid(split, "gpu_sm_utilization_percent")) == {first, second}
 
 
@@ -115,6 +115,9 @@ def test_pods_have_their_instances(fleet):
         fleet.wait_right(gke)
         fleet.wait_values(sliced, 70)
         fleet.wait_values(gke, 20)
+        for hub in fleet.hubs:
+            readings = hub.pods(sliced)["sliced-0"]["gpus"][0]["readings"]
+            assert readings["power_draw"]["shared"] and "shared" not in readings["gpu_utilization"]
         # 100 W of the GPU, of which it has two.
         fleet.wait_values(watts, 50)
         # Taken apart under it: an error that names it, and no other device's number.
