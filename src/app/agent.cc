@@ -46,6 +46,7 @@ class Agent final : public RunningRole {
               {nullptr, [this](auto report) { publisher_->Offer(std::move(report)); }}) {}
 
   absl::Status Start() override;
+  void OnDriverRequest(DriverRequest request) override { node_.OnDriverRequest(request); }
   bool Stop() override;
 
  private:

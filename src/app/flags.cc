@@ -327,6 +327,10 @@ const std::vector<FlagRow>& FlagRows() {
        "Exit with status 1 when the driver was replaced on the node for so long, since only a new "
        "process can load the new library; 0s never exits",
        ReadDuration(&Options::driver_mismatch_grace, seconds(0), hours(24))},
+      {"driver-release-time", kNodes, "1m",
+       "How long SIGUSR1 lets go of the GPU drivers (1s to 1h), for a reset, a MIG change or an "
+       "upgrade; SIGUSR2 opens them again at once",
+       ReadDuration(&Options::driver_release_time, seconds(1), hours(1))},
       {"stream-max-age", kAnswering, "5m",
        "A push stream ends with OK at this age; KEDA opens the next",
        ReadDuration(&Options::stream_max_age, seconds(10), hours(24))},

@@ -49,6 +49,7 @@ class Hub final : public RunningRole {
         watcher_("hub", std::chrono::seconds(10), [this] { return Watch(); }) {}
 
   absl::Status Start() override;
+  void OnDriverRequest(DriverRequest request) override;
   bool Stop() override;
 
  private:
@@ -216,6 +217,11 @@ absl::Status Hub::Start() {
                             {"debug_port", pages_.debug_port()},
                             {"kubernetes", answering_.has_kubernetes() ? "yes" : "no"}});
   return absl::OkStatus();
+}
+
+void Hub::OnDriverRequest(DriverRequest request) {
+  base::LogWarn("signal is ignored: a hub has no GPU driver open",
+                {{"signal", request == DriverRequest::kRelease ? "SIGUSR1" : "SIGUSR2"}});
 }
 
 bool Hub::Stop() {

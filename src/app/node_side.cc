@@ -6,6 +6,7 @@
 #include "app/unix_time.h"
 #include "attribution/attribution.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "decision/node_decision.h"
 #include "gpu/backends.h"
 
@@ -93,6 +94,17 @@ void NodeSide::ListPodsSoon() {
 
 void NodeSide::SetScrapes(const std::vector<model::EngineScrape>& scrapes) {
   if (scraper_ != nullptr) scraper_->SetTargets(scrapes);
+}
+
+void NodeSide::OnDriverRequest(DriverRequest request) {
+  if (request == DriverRequest::kReopen) {
+    base::LogInfo("the GPU drivers are to be opened again", {{"signal", "SIGUSR2"}});
+    return sampler_->ReopenDrivers();
+  }
+  base::LogInfo(
+      "the GPU drivers are to be let go of",
+      {{"signal", "SIGUSR1"}, {"for", base::FormatDuration(options_.driver_release_time)}});
+  sampler_->ReleaseDrivers(options_.driver_release_time);
 }
 
 void NodeSide::SetWanted(const model::MetricSet& metrics) {

@@ -47,6 +47,9 @@ class NodeSide {
 
   // Any thread, after Prepare.
 
+  /// Lets go of the drivers for --driver-release-time, or opens them again.
+  void OnDriverRequest(DriverRequest request);
+
   /// Null before the first sample.
   std::shared_ptr<const model::NodeSnapshot> Snapshot() const { return sampler_->Latest(); }
   base::Duration max_reading_age() const { return max_reading_age_; }

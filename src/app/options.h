@@ -78,6 +78,7 @@ struct Options {
   base::Duration hang_limit = std::chrono::minutes(5);
   /// Zero: never exit.
   base::Duration driver_mismatch_grace = std::chrono::minutes(1);
+  base::Duration driver_release_time = std::chrono::minutes(1);
   base::Duration stream_max_age = std::chrono::minutes(5);
   /// Zero: connections may live for ever.
   base::Duration max_connection_age = std::chrono::minutes(10);

@@ -39,7 +39,7 @@ int Run(std::unique_ptr<RunningRole> role, StopRequest& stop) {
   int exit_status = 1;
   const absl::Status started = role->Start();
   if (started.ok()) {
-    exit_status = stop.Wait();
+    exit_status = stop.Wait([&](DriverRequest request) { role->OnDriverRequest(request); });
   } else {
     base::LogError("cannot start", {{"reason", std::string(started.message())}});
   }

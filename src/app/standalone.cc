@@ -43,6 +43,7 @@ class Standalone final : public RunningRole {
                     [this](const model::MetricSet& metrics) { node_.SetWanted(metrics); }}) {}
 
   absl::Status Start() override;
+  void OnDriverRequest(DriverRequest request) override { node_.OnDriverRequest(request); }
   bool Stop() override;
 
  private:

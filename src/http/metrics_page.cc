@@ -124,6 +124,11 @@ void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
   for (const model::SourceHealth& source : sources) {
     page.Gauge({{"backend", source.backend}}, source.open ? 1 : 0);
   }
+  page.Family("driver_released", MetricType::Gauge,
+              "1 while the driver is let go of, as SIGUSR1 asked.");
+  for (const model::SourceHealth& source : sources) {
+    page.Gauge({{"backend", source.backend}}, source.released ? 1 : 0);
+  }
 }
 
 void AddSampling(const telemetry::SamplingCounters& sampling, PageBuilder& page) {

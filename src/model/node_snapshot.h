@@ -54,6 +54,8 @@ struct SourceHealth {
   std::optional<base::SteadyTime> closed_since;
   /// The driver on the node was replaced under us: only a new process can load the new one.
   bool needs_new_process = false;
+  /// It is closed because we were asked to let go of it.
+  bool released = false;
 };
 
 struct NodeSnapshot {

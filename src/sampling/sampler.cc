@@ -10,7 +10,7 @@ namespace {
 using base::Duration;
 using base::SteadyTime;
 
-constexpr Duration kOpeningBeat = std::chrono::milliseconds(500);
+constexpr Duration kUnsettledBeat = std::chrono::milliseconds(500);
 
 /// How long a round waits for its slowest lane; what comes later counts in the next round.
 Duration RoundLimit(Duration interval) {
@@ -68,27 +68,41 @@ bool Sampler::Stop(Duration patience) {
   return all;
 }
 
+void Sampler::ReleaseDrivers(Duration duration) {
+  released_until_ = (clock_.Now() + duration).time_since_epoch().count();
+  thread_.Wake();
+}
+
+void Sampler::ReopenDrivers() {
+  released_until_ = 0;
+  thread_.Wake();
+}
+
 Duration Sampler::Beat() {
+  // A round before its time, which was asked for, leaves the beat as it is.
+  if (clock_.Now() >= next_beat_) next_beat_ += options_.interval;
   RunRound();
   const SteadyTime now = clock_.Now();
-  // Readings do not wait a whole long interval for a driver that took its time to open.
-  const bool opening = std::any_of(sources_.begin(), sources_.end(),
-                                   [](const auto& source) { return source->opening(); });
-  next_beat_ += opening ? std::min(options_.interval, kOpeningBeat) : options_.interval;
+  // Neither readings nor whoever waits for the driver wait a whole long interval.
+  const bool unsettled = std::any_of(sources_.begin(), sources_.end(),
+                                     [](const auto& source) { return source->unsettled(); });
+  if (unsettled) next_beat_ = std::min<SteadyTime>(next_beat_, now + kUnsettledBeat);
   // Beats that were missed are not made up for.
   if (next_beat_ < now) next_beat_ = now;
-  return next_beat_ - now;
+  const SteadyTime released_until = ReleasedUntil();
+  const SteadyTime due = released_until > now ? std::min(next_beat_, released_until) : next_beat_;
+  return due - now;
 }
 
 void Sampler::RunRound() {
   const SteadyTime began = std::chrono::steady_clock::now();
-  const model::MetricSet wanted(wanted_);
+  const Orders orders{model::MetricSet(wanted_), clock_.Now() < ReleasedUntil()};
   bool again = true;
   // A driver that this round opened is read at once, so that the first snapshot has values.
   for (int pass = 0; again && pass < 2; ++pass) {
     again = false;
     const SteadyTime deadline = std::chrono::steady_clock::now() + RoundLimit(options_.interval);
-    for (const auto& source : sources_) source->BeginRound(wanted);
+    for (const auto& source : sources_) source->BeginRound(orders);
     for (const auto& source : sources_) source->AwaitRound(deadline);
     for (const auto& source : sources_) again |= source->FinishRound();
   }

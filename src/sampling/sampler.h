@@ -55,6 +55,13 @@ class Sampler {
   /// are read. None at first. Any thread.
   void SetWanted(const model::MetricSet& metrics) { wanted_ = metrics.to_ullong(); }
 
+  /// Closes the drivers for \p duration, and then opens them again; anew where that is under way.
+  /// Meanwhile no driver is called. What is in a call that hangs is let go of when that returns.
+  /// Any thread.
+  void ReleaseDrivers(base::Duration duration);
+  /// Ends that at once. Any thread.
+  void ReopenDrivers();
+
   /// Null before the first round.
   std::shared_ptr<const model::NodeSnapshot> Latest() const { return latest_.Get(); }
   /// The sampler's own loop and each lane.
@@ -62,6 +69,10 @@ class Sampler {
 
  private:
   base::Duration Beat();
+  /// Zero where they are not to be.
+  base::SteadyTime ReleasedUntil() const {
+    return base::SteadyTime(base::SteadyTime::duration(released_until_.load()));
+  }
   void Publish();
   void Count(const model::NodeSnapshot& snapshot, double seconds);
 
@@ -72,6 +83,8 @@ class Sampler {
   std::vector<std::unique_ptr<Source>> sources_;
   /// A model::MetricSet.
   std::atomic<unsigned long long> wanted_{0};
+  /// Steady time, in the clock's ticks.
+  std::atomic<base::SteadyTime::rep> released_until_{0};
   uint64_t sequence_ = 0;
   base::SteadyTime next_beat_;
   base::Latest<model::NodeSnapshot> latest_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 
 #include "tests/support/fake_backend.h"
 #include "tests/support/fake_clock.h"
@@ -62,6 +63,57 @@ TEST_F(SamplerTest, WhatIsWantedIsReadFromTheNextRoundOn) {
   const auto pcie = [&] { return sampler->Latest()->gpus[0].readings[MetricId::kPcieTxKbps]; };
   while (!pcie().has_value()) sampler->RunRound();
   EXPECT_EQ(pcie().value(), 7);
+}
+
+TEST_F(SamplerTest, DriversAreLetGoOfForATimeOrUntilItIsCalledOff) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 42}});
+  const auto sampler = Make(clock_, 60s);
+  sampler->RunRound();
+  const auto released = [&] {
+    sampler->RunRound();
+    return sampler->Latest()->sources[0].released;
+  };
+  sampler->ReleaseDrivers(60s);
+  EXPECT_TRUE(released());
+  clock_.Advance(59s);
+  EXPECT_TRUE(released());
+  // Anew.
+  sampler->ReleaseDrivers(60s);
+  clock_.Advance(59s);
+  EXPECT_TRUE(released());
+  EXPECT_EQ(driver_->opens(), 1);
+  clock_.Advance(1s);
+  EXPECT_FALSE(released());
+  EXPECT_EQ(driver_->opens(), 2);
+  EXPECT_EQ(sampler->Latest()->gpus[0].readings[MetricId::kGpuUtilization].value(), 42)
+      << "in the same round";
+  sampler->ReleaseDrivers(60s);
+  EXPECT_TRUE(released());
+  sampler->ReopenDrivers();
+  EXPECT_FALSE(released());
+}
+
+TEST_F(SamplerTest, ALongIntervalDelaysNeitherTheReleaseNorItsEnd) {
+  const base::SteadyClock real;
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 42}});
+  const auto sampler = Make(real, 24h);
+  sampler->Start();
+  const auto await = [&](bool released) {
+    while (true) {
+      const auto latest = sampler->Latest();
+      if (latest != nullptr && latest->sources[0].released == released) return;
+      std::this_thread::yield();
+    }
+  };
+  await(false);
+  sampler->ReleaseDrivers(10ms);
+  await(true);
+  await(false);
+  sampler->ReleaseDrivers(1h);
+  await(true);
+  sampler->ReopenDrivers();
+  await(false);
+  EXPECT_TRUE(sampler->Stop(1min));
 }
 
 TEST_F(SamplerTest, APublishedSnapshotNeverChanges) {

@@ -19,6 +19,7 @@ using model::Reading;
 using model::Readings;
 
 constexpr base::Duration kFirstWait = std::chrono::seconds(1);
+constexpr const char* kReleasedReason = "the driver is let go of, as SIGUSR1 asked";
 
 /// Whether the driver could give a value of the GPU, and whether it did of late.
 struct Yield {
@@ -57,12 +58,15 @@ Source::Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock,
       failure_backoff_(kFirstWait, options.longest_backoff),
       lost_backoff_(kFirstWait, options.longest_backoff) {}
 
-void Source::BeginRound(const model::MetricSet& wanted) {
+void Source::BeginRound(const Orders& orders) {
   // Before a lane gets new work: a hang that ended is the earlier task's.
   WatchLanes();
-  wanted_ = wanted;
+  orders_ = orders;
+  if (orders_.release) return Release();
+  if (phase_ == Phase::kReleased) EndRelease();
+  release_delay_logged_ = false;
+  if (phase_ == Phase::kOpening || phase_ == Phase::kReleasing) return;
   const SteadyTime now = clock_.Now();
-  if (phase_ == Phase::kOpening) return;
   const bool open_due = next_open_ ? now >= *next_open_ : phase_ == Phase::kClosed;
   if (open_due && AllLanesIdle()) {
     PostOpen();
@@ -91,6 +95,40 @@ bool Source::AllLanesIdle() const {
   return std::ranges::none_of(AllLanes(), [](const auto* lane) { return lane->busy(); });
 }
 
+void Source::Release() {
+  if (phase_ == Phase::kReleased || phase_ == Phase::kReleasing) return;
+  {
+    // Each round anew: a call that was under way may have brought values.
+    base::MutexLock lock(board_->mutex);
+    for (Slot& slot : board_->slots) slot.Clear(kReleasedReason);
+  }
+  // Until all calls have returned no new one is made, of whatever GPU.
+  if (phase_ == Phase::kOpening || !AllLanesIdle()) {
+    if (AnyLaneHangs() && !std::exchange(release_delay_logged_, true)) {
+      base::LogWarn("the driver cannot be let go of yet: a call has not returned",
+                    {{"backend", std::string(backend_->name())}});
+    }
+    return;
+  }
+  {
+    base::MutexLock lock(board_->mutex);
+    ++board_->round;
+    board_->pending = 0;
+  }
+  phase_ = Phase::kReleasing;
+  Post(session_lane_, [backend = backend_](Board&) { backend->Close(); });
+}
+
+void Source::EndRelease() {
+  base::LogInfo("GPU driver is opened again, having been let go of",
+                {{"backend", std::string(backend_->name())}});
+  phase_ = Phase::kClosed;
+  next_open_.reset();
+  reopen_for_.clear();
+  failure_backoff_.Reset();
+  lost_backoff_.Reset();
+}
+
 void Source::PostOpen() {
   auto board = std::make_shared<Board>();
   {
@@ -114,7 +152,7 @@ void Source::PostReads() {
     base::MutexLock lock(board_->mutex);
     ++board_->round;
     board_->pending = 0;
-    for (Slot& slot : board_->slots) slot.ForgetSlow(wanted_);
+    for (Slot& slot : board_->slots) slot.ForgetSlow(orders_.wanted);
   }
   Post(session_lane_, [backend = backend_](Board& board) {
     const bool good = backend->Check();
@@ -142,7 +180,7 @@ void Source::PostSlowRead(size_t index) {
   {
     base::MutexLock lock(board_->mutex);
     const Slot& slot = board_->slots[index];
-    if (slot.state == DeviceState::kPresent) metrics = slot.slow & wanted_;
+    if (slot.state == DeviceState::kPresent) metrics = slot.slow & orders_.wanted;
   }
   // The others a MIG device has of its GPU.
   if (gpus_[index].identity.mig) metrics &= OfInstance();
@@ -185,14 +223,26 @@ void Source::AwaitRound(SteadyTime deadline) {
 }
 
 bool Source::FinishRound() {
+  TakeXids();
   bool just_opened = false;
   if (phase_ == Phase::kOpening) {
     just_opened = TakeOpenResult();
-  } else if (phase_ == Phase::kOpen) {
+  } else if (phase_ == Phase::kOpen && !orders_.release) {
     TakeReadings();
+  } else if (phase_ == Phase::kReleasing && !session_lane_.busy()) {
+    ReleaseDone();
   }
   WatchLanes();
   return just_opened;
+}
+
+void Source::ReleaseDone() {
+  base::LogInfo("GPU driver is let go of", {{"backend", std::string(backend_->name())}});
+  phase_ = Phase::kReleased;
+  was_open_ = false;
+  needs_new_process_ = false;
+  closed_since_.reset();
+  problem_.clear();
 }
 
 bool Source::TakeOpenResult() {
@@ -281,6 +331,15 @@ std::map<std::string, Slot> Source::SlotsByUuid() const {
   return slots;
 }
 
+void Source::TakeXids() {
+  std::vector<gpu::XidEvent> xids;
+  {
+    base::MutexLock lock(board_->mutex);
+    xids.swap(board_->xids);
+  }
+  xids_.Add(xids, clock_.Now());
+}
+
 void Source::TakeReadings() {
   const SteadyTime now = clock_.Now();
   bool broken = false;
@@ -292,11 +351,9 @@ void Source::TakeReadings() {
     std::string reason;
   };
   std::vector<Change> changes;
-  std::vector<gpu::XidEvent> xids;
   {
     base::MutexLock lock(board_->mutex);
     broken = board_->session_broken;
-    xids.swap(board_->xids);
     for (size_t i = 0; i < gpus_.size(); ++i) {
       const Slot& slot = board_->slots[i];
       gpu::DeviceListing& listing = gpus_[i];
@@ -310,7 +367,6 @@ void Source::TakeReadings() {
       all.did |= yield.did;
     }
   }
-  xids_.Add(xids, now);
   for (const Change& change : changes) {
     if (change.state == DeviceState::kPresent) {
       base::LogInfo("GPU is back", {{"gpu", NameOf(change.gpu)}});
@@ -365,11 +421,16 @@ model::SourceHealth Source::Health() const {
   // While a reopen is under way the last session's readings are still served until they are stale.
   health.open = phase_ == Phase::kOpen || (phase_ == Phase::kOpening && was_open_);
   health.problem = problem_.empty() && !health.open ? "the driver is being opened" : problem_;
+  if (orders_.release || phase_ == Phase::kReleasing || phase_ == Phase::kReleased) {
+    health.open = false;
+    health.problem = kReleasedReason;
+  }
   const std::string& hung_call = session_lane_.hung_call();
   if (!hung_call.empty()) health.problem = hung_call + " has not returned";
   health.driver_version = driver_version_;
   health.closed_since = closed_since_;
   health.needs_new_process = needs_new_process_;
+  health.released = phase_ == Phase::kReleased;
   return health;
 }
 
@@ -388,7 +449,7 @@ std::vector<model::GpuSnapshot> Source::Gpus() const {
       gpus.push_back({gpus_[i].identity,
                       slot.state,
                       slot.state_reason,
-                      slot.All(wanted_, slow_hangs),
+                      slot.All(orders_.wanted, slow_hangs),
                       open_hangs.empty() ? device_lanes_[i]->hung_call() : open_hangs,
                       {slot.recovery_action, xids_.Of(uuid)}});
     }
@@ -408,7 +469,7 @@ bool Source::StopUntil(SteadyTime deadline) {
   for (const auto& lane : device_lanes_) all &= lane->StopUntil(deadline);
   for (const auto& lane : slow_lanes_) all &= lane == nullptr || lane->StopUntil(deadline);
   // A driver that a stuck call is still in cannot be closed.
-  if (all && !session_lane_.busy()) {
+  if (all && !session_lane_.busy() && phase_ != Phase::kReleased) {
     session_lane_.TryRun(clock_.Now(), [backend = backend_] { backend->Close(); }, nullptr);
   }
   return session_lane_.StopUntil(deadline) && all;

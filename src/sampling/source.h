@@ -35,6 +35,14 @@ struct SourceOptions {
   int barren_rounds = 10;
 };
 
+/// What is wanted of a source in a round.
+struct Orders {
+  /// Of the metrics that block for long only these are read.
+  model::MetricSet wanted;
+  /// The driver is to be closed, and no call made of it, until a round says otherwise.
+  bool release = false;
+};
+
 /// A round is BeginRound, AwaitRound, FinishRound, all on the sampler's thread. None of them calls
 /// the driver: that is left to one lane a GPU and one for the session, so a GPU whose call hangs
 /// stops neither the round nor the other GPUs. What blocks for long by its nature has a second lane
@@ -46,9 +54,8 @@ class Source {
   Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock, SourceOptions options,
          telemetry::SamplingCounters& counters);
 
-  /// Hands this round's work to the lanes that are idle. Of the metrics that block for long only
-  /// those \p wanted are read.
-  void BeginRound(const model::MetricSet& wanted = {});
+  /// Hands this round's work to the lanes that are idle.
+  void BeginRound(const Orders& orders = {});
   /// Waits until that work is done, until \p deadline (real time) at the latest.
   void AwaitRound(base::SteadyTime deadline);
   /// Takes what the lanes brought. True when the driver has just been opened: its GPUs are worth
@@ -59,18 +66,24 @@ class Source {
   model::SourceHealth Health() const;
   std::vector<model::GpuSnapshot> Gpus() const;
   std::vector<LaneStatus> Lanes() const;
-  /// The driver is being opened: the next round is worth an early start.
-  bool opening() const { return phase_ == Phase::kOpening; }
+  /// The driver is being opened, or is to be let go of: the next round is worth an early start.
+  bool unsettled() const {
+    return phase_ == Phase::kOpening || (orders_.release && phase_ != Phase::kReleased);
+  }
 
   /// Closes the driver and ends the lanes. False: a driver call is stuck and a thread left behind.
   bool StopUntil(base::SteadyTime deadline);
 
  private:
-  enum class Phase { kClosed, kOpening, kOpen };
+  enum class Phase { kClosed, kOpening, kOpen, kReleasing, kReleased };
 
   bool AllLanesIdle() const;
   bool AnyLaneHangs() const;
   void PostOpen();
+  /// Lets go of the driver, or waits until that can be.
+  void Release();
+  void ReleaseDone();
+  void EndRelease();
   void PostReads();
   /// Has slow metrics of GPU \p index read that somebody wants.
   void PostSlowRead(size_t index);
@@ -85,6 +98,7 @@ class Source {
   void OpenFailed(const absl::Status& error);
   void OpenSucceeded(gpu::Session session);
   std::map<std::string, Slot> SlotsByUuid() const;
+  void TakeXids();
   void TakeReadings();
   void WatchLanes();
   /// Those of the present session's GPUs and of the session.
@@ -107,7 +121,7 @@ class Source {
   std::shared_ptr<Board> board_ = std::make_shared<Board>();
   /// Of the present session.
   std::vector<gpu::DeviceListing> gpus_;
-  model::MetricSet wanted_;
+  Orders orders_;
   XidLedger xids_;
   /// A lost GPU's long waits do not delay the repair of a broken session.
   base::Backoff failure_backoff_;
@@ -124,6 +138,8 @@ class Source {
   std::string driver_version_;
   std::optional<base::SteadyTime> closed_since_;
   bool needs_new_process_ = false;
+  /// That a call keeps the driver from being let go of.
+  bool release_delay_logged_ = false;
 };
 
 }  // namespace kgs::sampling

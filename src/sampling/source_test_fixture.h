@@ -21,6 +21,7 @@ class SourceTest : public ::testing::Test {
     for (auto& [index, gate] : driver_->slow_gates) gate.Open();
     driver_->open_gate.Open();
     driver_->check_gate.Open();
+    driver_->close_gate.Open();
     // Threads left behind by a test use what is torn down here.
     for (const LaneStatus& lane : source_.Lanes()) AwaitIdle(lane.name);
     EXPECT_TRUE(source_.StopUntil(std::chrono::steady_clock::now() + std::chrono::minutes(1)));
@@ -38,7 +39,7 @@ class SourceTest : public ::testing::Test {
 
   /// One round that waits for every lane that is not held. True when the driver was just opened.
   bool Round() {
-    source_.BeginRound(wanted_);
+    source_.BeginRound({wanted_, release_});
     source_.AwaitRound(std::chrono::steady_clock::now() +
                        (held_ ? std::chrono::milliseconds(50) : std::chrono::minutes(1)));
     return source_.FinishRound();
@@ -59,6 +60,7 @@ class SourceTest : public ::testing::Test {
   /// Some lane is held: do not wait for it in vain.
   bool held_ = false;
   model::MetricSet wanted_;
+  bool release_ = false;
   Source source_{std::make_unique<kgs::testing::FakeBackend>(driver_), clock_,
                  SourceOptions{.hung_after = std::chrono::seconds(2),
                                .longest_backoff = std::chrono::seconds(30),

@@ -67,6 +67,11 @@ class FakeDriver {
     base::MutexLock lock(mutex_);
     return opens_;
   }
+  /// Of every kind.
+  int calls() const {
+    base::MutexLock lock(mutex_);
+    return calls_;
+  }
   int closes() const {
     base::MutexLock lock(mutex_);
     return closes_;
@@ -74,6 +79,7 @@ class FakeDriver {
 
   Gate open_gate;
   Gate check_gate;
+  Gate close_gate;
   /// By GPU index.
   std::map<int, Gate> read_gates;
   std::map<int, Gate> slow_gates;
@@ -89,6 +95,7 @@ class FakeDriver {
   std::vector<gpu::XidEvent> xids_ KGS_GUARDED_BY(mutex_);
   int slow_reads_ KGS_GUARDED_BY(mutex_) = 0;
   int opens_ KGS_GUARDED_BY(mutex_) = 0;
+  int calls_ KGS_GUARDED_BY(mutex_) = 0;
   int closes_ KGS_GUARDED_BY(mutex_) = 0;
 };
 
@@ -102,6 +109,7 @@ class FakeDevice final : public gpu::Device {
       gate->second.Pass();
     }
     base::MutexLock lock(driver_->mutex_);
+    ++driver_->calls_;
     gpu::DeviceSample sample;
     if (static_cast<size_t>(index_) >= driver_->gpus_.size()) return sample;
     const FakeDriver::Gpu& gpu = driver_->gpus_[static_cast<size_t>(index_)];
@@ -135,6 +143,7 @@ class FakeDevice final : public gpu::Device {
   model::Readings ReadSlow(const model::MetricSet& metrics, const base::Clock& clock) override {
     {
       base::MutexLock lock(driver_->mutex_);
+      ++driver_->calls_;
       ++driver_->slow_reads_;
     }
     if (const auto gate = driver_->slow_gates.find(index_); gate != driver_->slow_gates.end()) {
@@ -166,6 +175,7 @@ class FakeBackend final : public gpu::Backend {
   absl::StatusOr<gpu::Session> Open() override {
     driver_->open_gate.Pass();
     base::MutexLock lock(driver_->mutex_);
+    ++driver_->calls_;
     ++driver_->opens_;
     if (!driver_->open_error_.ok()) return driver_->open_error_;
     driver_->check_ = true;
@@ -190,6 +200,7 @@ class FakeBackend final : public gpu::Backend {
   bool Check() override {
     driver_->check_gate.Pass();
     base::MutexLock lock(driver_->mutex_);
+    ++driver_->calls_;
     return driver_->check_;
   }
   std::vector<gpu::XidEvent> TakeXids() override {
@@ -197,7 +208,9 @@ class FakeBackend final : public gpu::Backend {
     return std::exchange(driver_->xids_, {});
   }
   void Close() override {
+    driver_->close_gate.Pass();
     base::MutexLock lock(driver_->mutex_);
+    ++driver_->calls_;
     ++driver_->closes_;
   }
   const char* current_call() const override { return "fakeOpen"; }
