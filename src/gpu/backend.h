@@ -14,12 +14,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "model/gpu.h"
+#include "model/process_use.h"
 #include "model/reading.h"
 
 namespace kgs::gpu {
@@ -35,6 +37,8 @@ struct DeviceSample {
   model::MetricSet slow;
   /// What the driver wants to have done to the GPU ("reset"); empty where nothing, or not told.
   std::string recovery_action;
+  /// Who uses the GPU; only where the backend was asked to tell by process, and can.
+  std::optional<model::ProcessUses> processes;
   /// The driver session itself is broken (uninitialized, say) and must be opened anew.
   bool session_broken = false;
 };

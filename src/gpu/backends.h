@@ -20,6 +20,8 @@ struct BackendOptions {
   std::string nvml_library;
   /// The YAML file of the simulated backend.
   std::string simulated_gpus;
+  /// Read which processes use a GPU, where the backend can. Needs the node's PID namespace.
+  bool per_process = false;
 };
 
 /// What --gpu-backend accepts, "auto" first.

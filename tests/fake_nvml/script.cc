@@ -57,6 +57,8 @@ constexpr FlagKey kFlags[] = {
     {"lost", &GpuScript::lost},
     {"samples_ignore_last_seen", &GpuScript::samples_ignore_last_seen},
     {"sample_fetch_refused", &GpuScript::sample_fetch_refused},
+    {"process_garbage", &GpuScript::process_garbage},
+    {"processes_refused", &GpuScript::processes_refused},
 };
 
 struct SamplesKey {
@@ -195,6 +197,7 @@ class LineParser {
     for (const SamplesKey& row : kSamples) {
       if (key == row.key) return ParseSamples(gpu_->*row.member);
     }
+    if (IsProcessKey(key)) return ParseProcess(key, words_, gpu_->processes) && AtEnd();
     return false;
   }
 

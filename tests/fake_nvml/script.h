@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/fake_driver/call_rules.h"
+#include "tests/fake_nvml/process_script.h"
 
 namespace kgs::fake_nvml {
 
@@ -89,6 +90,10 @@ struct GpuScript {
   std::map<unsigned int, FieldScript> fields;
   int64_t event_types = 8;
   std::vector<XidScript> xids;
+
+  std::vector<ProcessScript> processes;
+  bool process_garbage = false;
+  bool processes_refused = false;
 
   CallRules rules;
 };

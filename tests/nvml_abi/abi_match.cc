@@ -90,6 +90,10 @@ SAME_FUNCTION(nvmlEventSetFree);
 SAME_FUNCTION(nvmlDeviceGetSupportedEventTypes);
 SAME_FUNCTION(nvmlDeviceRegisterEvents);
 SAME_FUNCTION(nvmlEventSetWait_v2);
+SAME_FUNCTION(nvmlDeviceGetComputeRunningProcesses_v3);
+SAME_FUNCTION(nvmlDeviceGetGraphicsRunningProcesses_v3);
+SAME_FUNCTION(nvmlDeviceGetMPSComputeRunningProcesses_v3);
+SAME_FUNCTION(nvmlDeviceGetProcessUtilization);
 
 #define SAME_SIZE(ours, official) \
   static_assert(sizeof(abi::ours) == sizeof(official) && alignof(abi::ours) == alignof(official))
@@ -133,6 +137,22 @@ SAME_MEMBER(Value, us, nvmlValue_t, usVal);
 SAME_SIZE(Sample, nvmlSample_t);
 SAME_MEMBER(Sample, time_stamp, nvmlSample_t, timeStamp);
 SAME_MEMBER(Sample, value, nvmlSample_t, sampleValue);
+
+SAME_SIZE(ProcessInfo, nvmlProcessInfo_t);
+SAME_SIZE(ProcessInfo, nvmlProcessInfo_v2_t);
+SAME_MEMBER(ProcessInfo, pid, nvmlProcessInfo_t, pid);
+SAME_MEMBER(ProcessInfo, used_gpu_memory, nvmlProcessInfo_t, usedGpuMemory);
+SAME_MEMBER(ProcessInfo, gpu_instance, nvmlProcessInfo_t, gpuInstanceId);
+SAME_MEMBER(ProcessInfo, compute_instance, nvmlProcessInfo_t, computeInstanceId);
+static_assert(abi::kMemoryNotAvailable == static_cast<unsigned long long>(NVML_VALUE_NOT_AVAILABLE));
+
+SAME_SIZE(ProcessUtilizationSample, nvmlProcessUtilizationSample_t);
+SAME_MEMBER(ProcessUtilizationSample, pid, nvmlProcessUtilizationSample_t, pid);
+SAME_MEMBER(ProcessUtilizationSample, time_stamp, nvmlProcessUtilizationSample_t, timeStamp);
+SAME_MEMBER(ProcessUtilizationSample, sm, nvmlProcessUtilizationSample_t, smUtil);
+SAME_MEMBER(ProcessUtilizationSample, memory, nvmlProcessUtilizationSample_t, memUtil);
+SAME_MEMBER(ProcessUtilizationSample, encoder, nvmlProcessUtilizationSample_t, encUtil);
+SAME_MEMBER(ProcessUtilizationSample, decoder, nvmlProcessUtilizationSample_t, decUtil);
 
 SAME_SIZE(PciInfo, nvmlPciInfo_t);
 static_assert(offsetof(abi::PciInfo, domain) == offsetof(nvmlPciInfo_t, domain));

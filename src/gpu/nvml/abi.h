@@ -248,6 +248,25 @@ inline constexpr unsigned int kDriverVersionSize = 80;
 inline constexpr unsigned int kUuidSize = 96;
 inline constexpr unsigned int kNameSize = 96;
 
+/// Bytes; kMemoryNotAvailable where the driver does not know. Also called nvmlProcessInfo_v2_t.
+struct ProcessInfo {
+  unsigned int pid;
+  unsigned long long used_gpu_memory;
+  unsigned int gpu_instance;
+  unsigned int compute_instance;
+};
+inline constexpr unsigned long long kMemoryNotAvailable = ~0ULL;
+
+/// Percent over the driver's last sample period.
+struct ProcessUtilizationSample {
+  unsigned int pid;
+  unsigned long long time_stamp;
+  unsigned int sm;
+  unsigned int memory;
+  unsigned int encoder;
+  unsigned int decoder;
+};
+
 static_assert(sizeof(void*) == 8 && sizeof(unsigned long) == 8, "LP64 only");
 static_assert(sizeof(Return) == 4 && sizeof(ValueType) == 4 && sizeof(SamplingType) == 4);
 static_assert(sizeof(Utilization) == 8 && offsetof(Utilization, memory) == 4);
@@ -272,6 +291,11 @@ static_assert(sizeof(EventData) == 32 && offsetof(EventData, data) == 16 &&
 static_assert(sizeof(GpmSupport) == 8 && sizeof(GpmMetric) == 40 &&
               offsetof(GpmMetric, value) == 8);
 static_assert(offsetof(GpmMetricsGet, sample1) == 8 && offsetof(GpmMetricsGet, metrics) == 24);
+static_assert(sizeof(ProcessInfo) == 24 && offsetof(ProcessInfo, used_gpu_memory) == 8 &&
+              offsetof(ProcessInfo, gpu_instance) == 16);
+static_assert(sizeof(ProcessUtilizationSample) == 32 &&
+              offsetof(ProcessUtilizationSample, time_stamp) == 8 &&
+              offsetof(ProcessUtilizationSample, sm) == 16);
 static_assert(kMemoryV2Version == 0x02000028 && kTemperatureV1Version == 0x0100000c);
 
 using nvmlInit_v2 = Return();
@@ -313,5 +337,13 @@ using nvmlEventSetFree = Return(EventSet set);
 using nvmlDeviceGetSupportedEventTypes = Return(Device device, unsigned long long* types);
 using nvmlDeviceRegisterEvents = Return(Device device, unsigned long long types, EventSet set);
 using nvmlEventSetWait_v2 = Return(EventSet set, EventData* event, unsigned int timeout_ms);
+using nvmlDeviceGetComputeRunningProcesses_v3 = Return(Device device, unsigned int* count,
+                                                       ProcessInfo* processes);
+using nvmlDeviceGetGraphicsRunningProcesses_v3 = Return(Device device, unsigned int* count,
+                                                        ProcessInfo* processes);
+using nvmlDeviceGetMPSComputeRunningProcesses_v3 = Return(Device device, unsigned int* count,
+                                                          ProcessInfo* processes);
+using nvmlDeviceGetProcessUtilization = Return(Device device, ProcessUtilizationSample* samples,
+                                               unsigned int* count, unsigned long long last_seen);
 
 }  // namespace kgs::gpu::nvml::abi

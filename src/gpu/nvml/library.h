@@ -86,6 +86,20 @@ class Library {
   Symbol<abi::nvmlDeviceRegisterEvents> register_events{table_, "nvmlDeviceRegisterEvents",
                                                         Need::kOptional};
   Symbol<abi::nvmlEventSetWait_v2> event_set_wait{table_, "nvmlEventSetWait_v2", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetComputeRunningProcesses_v3> compute_processes{
+      table_, "nvmlDeviceGetComputeRunningProcesses_v3", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetComputeRunningProcesses_v3> compute_processes_v2{
+      table_, "nvmlDeviceGetComputeRunningProcesses_v2", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetGraphicsRunningProcesses_v3> graphics_processes{
+      table_, "nvmlDeviceGetGraphicsRunningProcesses_v3", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetGraphicsRunningProcesses_v3> graphics_processes_v2{
+      table_, "nvmlDeviceGetGraphicsRunningProcesses_v2", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMPSComputeRunningProcesses_v3> mps_processes{
+      table_, "nvmlDeviceGetMPSComputeRunningProcesses_v3", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetMPSComputeRunningProcesses_v3> mps_processes_v2{
+      table_, "nvmlDeviceGetMPSComputeRunningProcesses_v2", Need::kOptional};
+  Symbol<abi::nvmlDeviceGetProcessUtilization> process_utilization{
+      table_, "nvmlDeviceGetProcessUtilization", Need::kOptional};
 };
 
 /// Calls \p symbol, showing its name in \p mark while it lasts.

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which processes use one GPU or MIG device, and how much of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "gpu/nvml/device_calls.h"
+#include "model/process_use.h"
+
+namespace kgs::gpu::nvml {
+
+/// Memory is from the lists of running processes (compute, graphics, clients of MPS); utilization
+/// from the driver's samples by process, which it does not take of MIG devices. One fails without
+/// the other. Of a GPU whose lists fail, the processes are those that have samples.
+class Processes {
+ public:
+  model::ProcessUses Read(DeviceCalls& calls, const base::Clock& clock);
+
+  /// The driver has a sample of a process only where it was busy in the last sample period, of a
+  /// sixth of a second to one second, by product. So a sample counts until a newer one comes, for
+  /// so long at most; without any, the process is idle.
+  static constexpr base::Duration kSampleLasts = std::chrono::milliseconds(1500);
+
+ private:
+  using Listed = std::map<uint32_t, model::ProcessUse>;
+  /// One kind of list, under its two names.
+  struct List {
+    CallVerdict verdict;
+    CallVerdict verdict_v2;
+    std::vector<abi::ProcessInfo> buffer;
+
+    /// This GPU has no such list.
+    bool never() const {
+      return verdict.never() != abi::kSuccess &&
+             (verdict.never() != abi::kFunctionNotFound || verdict_v2.never() != abi::kSuccess);
+    }
+  };
+  struct Busy {
+    double percent = 0;
+    base::SteadyTime taken;
+  };
+
+  /// Adds to \p listed. The reason where the list cannot be had, and may hold something.
+  template <typename Function>
+  std::string AddList(DeviceCalls& calls, const Symbol<Function>& symbol,
+                      const Symbol<Function>& symbol_v2, List& list, Listed& listed);
+  std::string ListAll(DeviceCalls& calls, Listed& listed);
+  /// Updates busy_. The reason where utilization is not known.
+  std::string ReadSamples(DeviceCalls& calls, base::SteadyTime now);
+  std::string TakeSamples(base::SteadyTime now);
+
+  List compute_;
+  List graphics_;
+  List mps_;
+
+  CallVerdict utilization_;
+  std::vector<abi::ProcessUtilizationSample> samples_;
+  /// The newest time stamp so far; opaque.
+  unsigned long long last_seen_ = 0;
+  /// The ring was looked at before: what is newer than last_seen_ has come since.
+  bool looked_ = false;
+  /// By pid.
+  std::map<uint32_t, Busy> busy_;
+};
+
+}  // namespace kgs::gpu::nvml
