@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "model/gpu.h"
+#include "model/process_use.h"
 #include "model/reading.h"
 
 namespace kgs::model {
@@ -39,6 +40,10 @@ struct GpuSnapshot {
   /// The driver call that has not returned for so long that it counts as hung; else empty.
   std::string hung_call;
   GpuHealth health;
+  /// On the way to a snapshot only: what pod_uses is made of.
+  std::optional<ProcessUses> processes;
+  /// What pods use of the GPU; only where it is read by process.
+  std::optional<PodUses> pod_uses;
 };
 
 /// A driver that GPUs are read through.

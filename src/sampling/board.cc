@@ -28,6 +28,7 @@ void Slot::Take(gpu::DeviceSample sample) {
     if (!sample.slow[i]) slow_readings[static_cast<MetricId>(i)] = Reading();
   }
   slow = sample.slow;
+  processes = std::move(sample.processes);
   state = sample.state;
   state_reason = std::move(sample.state_reason);
   recovery_action = std::move(sample.recovery_action);
@@ -63,6 +64,7 @@ model::Readings Slot::All(const model::MetricSet& wanted, const std::string& hun
 }
 
 void Slot::Clear(const std::string& why) {
+  processes.reset();
   for (size_t i = 0; i < model::kMetricCount; ++i) {
     readings[static_cast<MetricId>(i)] = Reading::Absent(Missing::kDriverError, why);
   }
@@ -71,6 +73,7 @@ void Slot::Clear(const std::string& why) {
 }
 
 void Slot::ForgetReadings() {
+  processes.reset();
   readings = {};
   slow.reset();
   slow_readings = {};

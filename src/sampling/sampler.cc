@@ -121,6 +121,7 @@ void Sampler::Publish() {
     for (model::GpuSnapshot& gpu : source->Gpus()) snapshot->gpus.push_back(std::move(gpu));
     for (LaneStatus& lane : source->Lanes()) lanes->push_back(std::move(lane));
   }
+  if (options_.complete) options_.complete(*snapshot);
   latest_.Set(std::move(snapshot));
   lanes_.Set(std::move(lanes));
 }

@@ -27,6 +27,8 @@ struct SamplerOptions {
   /// reason.
   base::Duration lane_stuck_after = std::chrono::minutes(5);
   SourceOptions source;
+  /// Completes each snapshot before it is published; on the sampler's thread.
+  std::function<void(model::NodeSnapshot&)> complete;
 };
 
 /// Owns all calls into drivers. Latest() and Health() may be called from any thread; they never

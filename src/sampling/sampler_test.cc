@@ -26,6 +26,9 @@ class SamplerTest : public ::testing::Test {
     backends.push_back(std::make_unique<FakeBackend>(driver_));
     SamplerOptions options;
     options.interval = interval;
+    options.complete = [this](model::NodeSnapshot& snapshot) {
+      if (complete_) complete_(snapshot);
+    };
     return std::make_unique<Sampler>(std::move(backends), options, clock, counters_,
                                      [this] { ++snapshots_; });
   }
@@ -34,6 +37,7 @@ class SamplerTest : public ::testing::Test {
   FakeClock clock_;
   telemetry::SamplingCounters counters_;
   std::atomic<int> snapshots_{0};
+  std::function<void(model::NodeSnapshot&)> complete_;
 };
 
 TEST_F(SamplerTest, TheFirstSnapshotHasValues) {
@@ -125,6 +129,27 @@ TEST_F(SamplerTest, APublishedSnapshotNeverChanges) {
   sampler->RunRound();
   EXPECT_EQ(first->gpus[0].readings[MetricId::kGpuUtilization].value(), 1);
   EXPECT_EQ(sampler->Latest()->sequence, 2u);
+}
+
+TEST_F(SamplerTest, ASnapshotIsCompletedBeforeItIsPublished) {
+  driver_->SetGpus({{.uuid = "GPU-a", .processes = model::ProcessUses{.processes = {{7, 1, 2}}}}});
+  complete_ = [](model::NodeSnapshot& snapshot) {
+    EXPECT_EQ(snapshot.gpus.at(0).processes->processes.at(0).pid, 7u);
+    snapshot.gpus[0].processes.reset();
+    snapshot.gpus[0].pod_uses = model::PodUses{.pods = {{"uid", 2, 1}}};
+  };
+  const auto sampler = Make(clock_, 60s);
+  for (int round = 0; round < 2; ++round) {
+    sampler->RunRound();
+    const auto snapshot = sampler->Latest();
+    EXPECT_FALSE(snapshot->gpus[0].processes.has_value());
+    EXPECT_EQ(snapshot->gpus[0].pod_uses->pods.at(0).pod_uid, "uid");
+  }
+  // Nothing is served on of a GPU that cannot be read.
+  driver_->SetGpus({{.uuid = "GPU-a", .state = model::DeviceState::kLost}});
+  complete_ = [](model::NodeSnapshot&) {};
+  sampler->RunRound();
+  EXPECT_FALSE(sampler->Latest()->gpus[0].processes.has_value());
 }
 
 TEST_F(SamplerTest, CountsRoundsAndThoseWithTrouble) {

@@ -451,7 +451,9 @@ std::vector<model::GpuSnapshot> Source::Gpus() const {
                       slot.state_reason,
                       slot.All(orders_.wanted, slow_hangs),
                       open_hangs.empty() ? device_lanes_[i]->hung_call() : open_hangs,
-                      {slot.recovery_action, xids_.Of(uuid)}});
+                      {slot.recovery_action, xids_.Of(uuid)},
+                      slot.processes,
+                      std::nullopt});
     }
   }
   ShareWithMigDevices(gpus);

@@ -160,7 +160,9 @@ TEST_F(SourceTest, ABrokenSessionIsReopened) {
 }
 
 TEST_F(SourceTest, AReopenLeavesNoGapInTheReadings) {
-  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
+  driver_->SetGpus(
+      {{.uuid = "GPU-a", .utilization = 10, .processes = model::ProcessUses{.processes = {{7}}}},
+       {.uuid = "GPU-b", .utilization = 20}});
   OpenAndRead();
   const base::SteadyTime taken = clock_.Now();
   driver_->BreakSession();
@@ -173,12 +175,15 @@ TEST_F(SourceTest, AReopenLeavesNoGapInTheReadings) {
   EXPECT_EQ(Utilization(0).value(), 20);
   EXPECT_EQ(Utilization(1).value(), 10);
   EXPECT_EQ(Utilization(1).taken(), taken) << "with its own time";
+  EXPECT_FALSE(source_.Gpus()[0].processes.has_value());
+  EXPECT_EQ(source_.Gpus()[1].processes.value().processes.at(0).pid, 7u);
   Round();
   EXPECT_EQ(Utilization(0).value(), 21);
 }
 
 TEST_F(SourceTest, AFailedReopenServesNothingOn) {
-  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  driver_->SetGpus(
+      {{.uuid = "GPU-a", .utilization = 10, .processes = model::ProcessUses{.processes = {{7}}}}});
   OpenAndRead();
   driver_->BreakSession();
   Round();
@@ -189,6 +194,7 @@ TEST_F(SourceTest, AFailedReopenServesNothingOn) {
   ASSERT_EQ(source_.Gpus().size(), 1u) << "the GPU is still known";
   EXPECT_FALSE(Utilization(0).has_value());
   EXPECT_EQ(Utilization(0).detail(), "driver gone");
+  EXPECT_FALSE(source_.Gpus()[0].processes.has_value());
 }
 
 TEST_F(SourceTest, GpusThatNeverGiveAnythingReopenTheDriver) {

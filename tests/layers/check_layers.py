@@ -13,7 +13,7 @@ LAYERS = {
     "base": 0,
     "model": 1, "telemetry": 1,
     "gpu": 2, "kube": 2, "engine": 2, "endpoint": 2, "tls": 2, "catalogue": 2,
-    "sampling": 3, "scraping": 3, "trigger": 3, "attribution": 3,
+    "sampling": 3, "processes": 3, "scraping": 3, "trigger": 3, "attribution": 3,
     "fleet": 4,
     "decision": 5,
     "scaler": 6, "http": 6,

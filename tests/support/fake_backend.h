@@ -29,6 +29,8 @@ class FakeDriver {
     double utilization = 0;
     /// Instead of the utilization; kUnsupported of all others too.
     std::optional<std::pair<model::Missing, std::string>> failure;
+    /// Who uses it, where it is read by process.
+    std::optional<model::ProcessUses> processes = std::nullopt;
     bool session_broken = false;
     /// False: of an earlier session, no longer listed by the driver.
     bool listed = true;
@@ -116,6 +118,7 @@ class FakeDevice final : public gpu::Device {
     sample.state = gpu.state;
     sample.session_broken = gpu.session_broken;
     sample.recovery_action = gpu.recovery_action;
+    sample.processes = gpu.processes;
     if (gpu.state != model::DeviceState::kPresent) {
       sample.state_reason = "fakeRead: GPU is lost";
       return sample;
