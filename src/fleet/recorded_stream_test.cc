@@ -53,12 +53,14 @@ std::vector<Report> Reports() {
   return reports;
 }
 
-/// As an agent of versions 1 and 2 has them: seven metrics, and nothing of a GPU's health.
+/// As an agent of versions 1 and 2 has them: seven metrics, and nothing of a GPU's health or of its
+/// pods.
 std::vector<Report> WithSevenMetrics(std::vector<Report> reports) {
   for (Report& report : reports) {
     auto snapshot = std::make_shared<model::NodeSnapshot>(*report->snapshot);
     for (model::GpuSnapshot& gpu : snapshot->gpus) {
       gpu.health = {};
+      gpu.pod_uses.reset();
       if (gpu.identity.mig) gpu.identity.mig->profile.clear();
       for (size_t metric = 7; metric < model::kMetricCount; ++metric) {
         gpu.readings[static_cast<model::MetricId>(metric)] =

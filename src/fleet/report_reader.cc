@@ -18,6 +18,8 @@ using model::Missing;
 using model::NodeReport;
 using model::Reading;
 
+constexpr char kNotFinite[] = "the agent sent a number that is not finite";
+
 absl::Status Invalid(const std::string& what) { return absl::InvalidArgumentError(what); }
 
 absl::Status CheckTimes(const pb::Report& message) {
@@ -75,13 +77,50 @@ absl::Status FillValues(const pb::GpuValues& message, const ReportLayout& layout
     const double value = message.values(i);
     if (!metric || std::isnan(value)) continue;
     if (!std::isfinite(value)) {
-      gpu->readings[*metric] =
-          Reading::Absent(Missing::kDriverError, "the agent sent a number that is not finite");
+      gpu->readings[*metric] = Reading::Absent(Missing::kDriverError, kNotFinite);
       continue;
     }
     const auto taken = times.Before(own_times ? message.before_taken_ns(i) : 0);
     if (!taken) return Invalid("a value that was read after it was sent");
     gpu->readings[*metric] = Reading::Value(value, *taken);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<model::PodUses> PodUsesOf(const pb::PodUses& message, const Times& times) {
+  const auto taken = times.Before(message.before_taken_ns());
+  if (!taken) return Invalid("processes that were read after it was sent");
+  const size_t longest =
+      std::max(message.memory_problem().size(), message.utilization_problem().size());
+  if (longest > kLongestText) return Invalid("a text of the uses of pods is too long");
+  model::PodUses uses{*taken, {}, message.memory_problem(), message.utilization_problem()};
+  for (const pb::PodUse& use : message.pods()) {
+    if (use.pod_uid().size() > kLongestText) return Invalid("a pod's uid is too long");
+    if (!std::isfinite(use.utilization())) uses.utilization_problem = kNotFinite;
+    const bool known = use.has_memory_mib() && std::isfinite(use.memory_mib());
+    uses.pods.push_back(
+        {use.pod_uid(), use.utilization(), known ? std::optional(use.memory_mib()) : std::nullopt});
+  }
+  std::sort(uses.pods.begin(), uses.pods.end(),
+            [](const auto& a, const auto& b) { return a.pod_uid < b.pod_uid; });
+  const auto twice =
+      std::adjacent_find(uses.pods.begin(), uses.pods.end(),
+                         [](const auto& a, const auto& b) { return a.pod_uid == b.pod_uid; });
+  if (twice != uses.pods.end()) return Invalid("what a pod uses twice");
+  return uses;
+}
+
+absl::Status FillPodUses(const pb::Report& message, const Times& times,
+                         std::vector<GpuSnapshot>* gpus) {
+  size_t pods = 0;
+  for (size_t gpu = 0; gpu < gpus->size(); ++gpu) {
+    const pb::GpuValues& values = message.gpus(static_cast<int>(gpu));
+    if (!values.has_pod_uses()) continue;
+    pods += static_cast<size_t>(values.pod_uses().pods_size());
+    if (pods > kMostPodUses) return Invalid("too many uses of pods: " + std::to_string(pods));
+    auto uses = PodUsesOf(values.pod_uses(), times);
+    if (!uses.ok()) return uses.status();
+    (*gpus)[gpu].pod_uses = *std::move(uses);
   }
   return absl::OkStatus();
 }
@@ -126,8 +165,7 @@ model::EngineReading EngineReadingOf(const pb::EngineValue& message, SteadyTime 
     return model::EngineReading::Missing(GapOf(message.gap()), message.detail(), taken);
   }
   if (!std::isfinite(message.value())) {
-    return model::EngineReading::Missing(model::EngineGap::kFault,
-                                         "the agent sent a number that is not finite", taken);
+    return model::EngineReading::Missing(model::EngineGap::kFault, kNotFinite, taken);
   }
   return model::EngineReading::Value(message.value(), taken);
 }
@@ -202,6 +240,9 @@ absl::StatusOr<std::shared_ptr<const NodeReport>> ReportReader::Read(const pb::R
     const pb::GpuValues& values = message.gpus(static_cast<int>(snapshot->gpus.size()) - 1);
     const absl::Status status = FillValues(values, *layout_, times, &snapshot->gpus.back());
     if (!status.ok()) return status;
+  }
+  if (absl::Status status = FillPodUses(message, times, &snapshot->gpus); !status.ok()) {
+    return status;
   }
   AddNotes(*layout_, &snapshot->gpus);
   for (const ReportLayout::Xid& xid : layout_->xids) {

@@ -160,8 +160,33 @@ void FillLayout(const NodeReport& report, pb::Layout* layout) {
   for (const model::PodDevices& pod : report.pods) AddPod(pod, report, layout);
 }
 
-void AddValues(const model::GpuSnapshot& gpu, base::SteadyTime taken, pb::Report* message) {
+/// \p room: for how many pods there is room in the report.
+void AddPodUses(const model::PodUses& uses, base::SteadyTime taken, size_t* room,
+                pb::GpuValues* values) {
+  pb::PodUses* message = values->mutable_pod_uses();
+  message->set_before_taken_ns(Nanoseconds(taken) - Nanoseconds(uses.taken));
+  message->set_memory_problem(Text(uses.memory_problem));
+  message->set_utilization_problem(Text(uses.utilization_problem));
+  if (uses.pods.size() > *room) {
+    // A part of them would make the others seem to use nothing.
+    const std::string why = "its pods are more than a report holds";
+    message->set_memory_problem(why);
+    message->set_utilization_problem(why);
+    return;
+  }
+  *room -= uses.pods.size();
+  for (const model::PodUse& use : uses.pods) {
+    pb::PodUse* pod = message->add_pods();
+    pod->set_pod_uid(Text(use.pod_uid));
+    pod->set_utilization(use.utilization);
+    if (use.memory_mib) pod->set_memory_mib(*use.memory_mib);
+  }
+}
+
+void AddValues(const model::GpuSnapshot& gpu, base::SteadyTime taken, size_t* room_for_pods,
+               pb::Report* message) {
   pb::GpuValues* values = message->add_gpus();
+  if (gpu.pod_uses) AddPodUses(*gpu.pod_uses, taken, room_for_pods, values);
   bool all_at_once = true;
   auto last = gpu.readings.end();
   while (last != gpu.readings.begin() && !CanBeSent(*std::prev(last))) --last;
@@ -221,8 +246,9 @@ void ReportWriter::Write(const NodeReport& report, base::SteadyTime sent, pb::Re
     message->set_listed_ns(Nanoseconds(report.listed.steady));
     message->set_listed_unix_ms(report.listed.unix_ms);
   }
+  size_t room_for_pods = kMostPodUses;
   for (const model::GpuSnapshot& gpu : report.snapshot->gpus) {
-    AddValues(gpu, report.snapshot->taken, message);
+    AddValues(gpu, report.snapshot->taken, &room_for_pods, message);
   }
   const size_t engines = std::min(report.engines.size(), kMostEngineValues);
   for (size_t i = 0; i < engines; ++i) {

@@ -84,9 +84,11 @@ inline std::shared_ptr<model::NodeReport> RichReport(const std::string& node,
       Reading::Value(7, taken - milliseconds(1500)).WithDetail("nvmlX: Not Found");
   full.readings[MetricId::kPcieTxKbps] = Reading::Absent(Missing::kNotRequested, "blocks");
   full.readings[MetricId::kNvlinkRxMbps] = Reading::Value(52000.5, taken);
+  full.pod_uses = {taken - milliseconds(3), {{"uid-a", 12.5, 2048}, {"uid-b", 0, {}}}, "", ""};
   full.health = {"reset", {{79, 2, kTaken - milliseconds(60000)}, {94, 1, kTaken}}};
   model::GpuSnapshot& mig = snapshot->gpus[1];
   mig.identity.mig = {UuidOf(0), 7, 0, "1g.5gb"};
+  mig.pod_uses = {taken, {{"uid-a", 0, 0.5}}, "", "nvmlX: Not Supported"};
   mig.hung_call = "nvmlDeviceGetPowerUsage";
   mig.readings[MetricId::kPowerDraw] = Reading::Absent(Missing::kDriverError, "Unknown Error");
   mig.readings[MetricId::kTemperature] = Reading::Absent(Missing::kStale, "");
@@ -122,6 +124,19 @@ inline void ExpectSameReading(const model::Reading& actual, const model::Reading
   }
 }
 
+inline void ExpectSameUses(const model::PodUses& actual, const model::PodUses& expected,
+                           base::Duration shift) {
+  EXPECT_EQ(actual.taken, expected.taken + shift);
+  EXPECT_EQ(actual.memory_problem, expected.memory_problem);
+  EXPECT_EQ(actual.utilization_problem, expected.utilization_problem);
+  ASSERT_EQ(actual.pods.size(), expected.pods.size());
+  for (size_t i = 0; i < expected.pods.size(); ++i) {
+    EXPECT_EQ(actual.pods[i].pod_uid, expected.pods[i].pod_uid);
+    EXPECT_EQ(actual.pods[i].utilization, expected.pods[i].utilization);
+    EXPECT_EQ(actual.pods[i].memory_mib, expected.pods[i].memory_mib);
+  }
+}
+
 inline void ExpectSameGpu(const model::GpuSnapshot& actual, const model::GpuSnapshot& expected,
                           base::Duration shift) {
   EXPECT_EQ(actual.identity.index, expected.identity.index);
@@ -147,6 +162,8 @@ inline void ExpectSameGpu(const model::GpuSnapshot& actual, const model::GpuSnap
     EXPECT_EQ(actual.health.xids[i].count, expected.health.xids[i].count);
     EXPECT_EQ(actual.health.xids[i].last, expected.health.xids[i].last + shift);
   }
+  ASSERT_EQ(actual.pod_uses.has_value(), expected.pod_uses.has_value());
+  if (expected.pod_uses) ExpectSameUses(*actual.pod_uses, *expected.pod_uses, shift);
   for (size_t metric = 0; metric < model::kMetricCount; ++metric) {
     SCOPED_TRACE("metric " + std::to_string(metric));
     const auto id = static_cast<model::MetricId>(metric);

@@ -26,6 +26,8 @@ inline constexpr size_t kMostGpus = 1024;
 inline constexpr size_t kMostPods = 4096;
 /// Over all pods.
 inline constexpr size_t kMostHeldDevices = 16384;
+/// Over all GPUs: what pods use of them.
+inline constexpr size_t kMostPodUses = 16384;
 inline constexpr size_t kMostMetrics = 1024;
 inline constexpr size_t kMostSources = 64;
 inline constexpr size_t kLongestText = 64 << 10;
