@@ -44,6 +44,11 @@ std::string MigSharedText(const trigger::TriggerSpec& spec, int count) {
          " is that of several MIG devices" + (adds_up ? ", and divided by their number" : "");
 }
 
+std::string SplitText(const trigger::TriggerSpec& spec, int count) {
+  return "shared GPU split by process: " + PodsText(count) + " share theirs with other pods; " +
+         MetricName(spec) + " is that of their own processes";
+}
+
 }  // namespace
 
 std::string BlindText(const Question& question, const Sight& sight) {
@@ -86,16 +91,19 @@ std::vector<std::string> Warnings(const Question& question, const Sight& sight) 
   int preallocated = 0;
   int shared = 0;
   int mig_shared = 0;
+  int split = 0;
   for (const Replica& replica : sight.replicas) {
     if (replica.standing != Standing::kMeasured) continue;
     preallocated += replica.preallocated ? 1 : 0;
     shared += replica.reading.shared ? 1 : 0;
     mig_shared += replica.reading.mig_shared ? 1 : 0;
+    split += replica.reading.split ? 1 : 0;
   }
   std::vector<std::string> warnings;
   if (preallocated > 0) warnings.push_back(PreallocatedText(question, preallocated));
   if (shared > 0) warnings.push_back(SharedText(question.spec, shared));
   if (mig_shared > 0) warnings.push_back(MigSharedText(question.spec, mig_shared));
+  if (split > 0) warnings.push_back(SplitText(question.spec, split));
   return warnings;
 }
 

@@ -22,7 +22,7 @@ std::vector<std::string> LostTexts(const Sight& sight);
 std::vector<std::string> MissingTexts(const Question& question, const Sight& sight,
                                       const Decision& decision);
 
-/// Preallocated memory, shared GPUs, what MIG devices share.
+/// Preallocated memory, shared GPUs and how they are split, what MIG devices share.
 std::vector<std::string> Warnings(const Question& question, const Sight& sight);
 
 }  // namespace kgs::decision

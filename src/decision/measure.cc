@@ -20,6 +20,7 @@ using base::SteadyTime;
 using model::MetricId;
 using model::PodGpu;
 using model::PodView;
+using model::Reading;
 
 using Gpus = std::vector<const PodGpu*>;
 
@@ -46,20 +47,47 @@ bool Select(const trigger::TriggerSpec& spec, const PodView& pod, Gpus& gpus,
   return true;
 }
 
+/// What the pod's own processes say of \p metric, where its share of the GPU is read by them; else
+/// null.
+const Reading* OwnReading(MetricId metric, const PodGpu& gpu) {
+  if (!gpu.shared() || !gpu.own) return nullptr;
+  switch (metric) {
+    case MetricId::kGpuUtilization:
+      return &gpu.own->utilization;
+    case MetricId::kMemoryUsedMib:
+    case MetricId::kMemoryUsedPercent:
+      return &gpu.own->memory_mib;
+    default:
+      return nullptr;
+  }
+}
+
+absl::StatusOr<Reading> Fresh(const Reading& reading, const PodGpu& gpu, SteadyTime now) {
+  if (reading.FreshAt(now, gpu.max_reading_age)) return reading;
+  return absl::UnavailableError(NameOf(gpu.snapshot()) + ": " +
+                                WhyNotFresh(gpu.snapshot(), reading));
+}
+
 /// What one GPU shows to this pod.
-absl::StatusOr<double> ReadGpu(MetricId metric, const PodGpu& gpu, SteadyTime now) {
+absl::StatusOr<Reading> ReadGpu(MetricId metric, const PodGpu& gpu, SteadyTime now) {
   const model::GpuSnapshot& snapshot = gpu.snapshot();
   if (snapshot.state != model::DeviceState::kPresent) {
     return absl::UnavailableError(StateText(snapshot));
   }
-  const model::Reading& reading = snapshot.readings[metric];
-  if (!reading.FreshAt(now, gpu.max_reading_age)) {
-    return absl::UnavailableError(NameOf(snapshot) + ": " + WhyNotFresh(snapshot, reading));
+  const Reading* own = OwnReading(metric, gpu);
+  const auto reading = Fresh(own != nullptr ? *own : snapshot.readings[metric], gpu, now);
+  if (!reading.ok()) return reading;
+  if (own != nullptr) {
+    if (metric != MetricId::kMemoryUsedPercent) return reading;
+    const auto total = Fresh(snapshot.readings[MetricId::kMemoryTotalMib], gpu, now);
+    if (!total.ok()) return total;
+    return Reading::Value(100 * reading->value() / total->value(),
+                          std::min(reading->taken(), total->taken()));
   }
   const bool adds_up = catalogue::MetricOf(metric).kind == catalogue::Kind::kDemand;
-  if (!adds_up) return reading.value();
+  if (!adds_up) return reading;
   const int sharers = MigSharers(*gpu.node, snapshot, metric);
-  return reading.value() * gpu.shares / gpu.all_shares / sharers;
+  return Reading::Value(reading->value() * gpu.shares / gpu.all_shares / sharers, reading->taken());
 }
 
 /// Nothing where any has no fresh reading.
@@ -68,8 +96,8 @@ std::optional<double> AggregateOf(MetricId metric, catalogue::Aggregation aggreg
   std::vector<double> values;
   for (const PodGpu* gpu : gpus) {
     const auto value = ReadGpu(metric, *gpu, now);
-    if (!value.ok() || !std::isfinite(*value)) return std::nullopt;
-    values.push_back(*value);
+    if (!value.ok() || !std::isfinite(value->value())) return std::nullopt;
+    values.push_back(value->value());
   }
   return catalogue::Aggregate(aggregation, values);
 }
@@ -79,17 +107,19 @@ bool ReadGpus(const trigger::TriggerSpec& spec, const Gpus& gpus, SteadyTime now
               UnitReading& reading) {
   std::vector<double> values;
   for (const PodGpu* gpu : gpus) {
-    const auto value = ReadGpu(spec.metric, *gpu, now);
-    if (!value.ok()) {
-      reading.why = std::string(value.status().message());
+    const auto shown = ReadGpu(spec.metric, *gpu, now);
+    if (!shown.ok()) {
+      reading.why = std::string(shown.status().message());
       return false;
     }
-    const SteadyTime taken = gpu->snapshot().readings[spec.metric].taken();
+    const SteadyTime taken = shown->taken();
     reading.oldest = values.empty() ? taken : std::min(reading.oldest, taken);
     reading.newest = values.empty() ? taken : std::max(reading.newest, taken);
-    reading.shared |= gpu->shared();
-    reading.mig_shared |= MigSharers(*gpu->node, gpu->snapshot(), spec.metric) > 1;
-    values.push_back(*value);
+    const bool split = OwnReading(spec.metric, *gpu) != nullptr;
+    reading.split |= split;
+    reading.shared |= gpu->shared() && !split;
+    reading.mig_shared |= !split && MigSharers(*gpu->node, gpu->snapshot(), spec.metric) > 1;
+    values.push_back(shown->value());
   }
   const double value = catalogue::Aggregate(spec.aggregation, values);
   if (!std::isfinite(value)) {

@@ -30,17 +30,20 @@ struct UnitReading {
   std::optional<double> memory_percent;
   /// Of such a metric: the gpu_utilization of the busiest GPU.
   std::optional<double> gpu_utilization;
-  /// A GPU of it is shared with other pods.
+  /// A GPU of it is shared with other pods, and the value is of all of them.
   bool shared = false;
   /// The reading is that of more MIG devices than the unit's.
   bool mig_shared = false;
+  /// A GPU of it is shared with other pods, and the value is of the unit's own processes.
+  bool split = false;
   /// The pod that has no such GPU as gpuIndex names, in words; else empty.
   std::string no_such_gpu;
 };
 
-/// What adds up (requests, MiB, watts, bytes a second) of a shared GPU is divided by its shares,
-/// and what MIG devices have in common by their number; a percentage is the GPU's, or that of them
-/// all.
+/// Of a shared GPU that is read by process, utilization and memory are those of the pod's own
+/// processes. Else what adds up (requests, MiB, watts, bytes a second) of a shared GPU is divided
+/// by its shares, and what MIG devices have in common by their number; a percentage is the GPU's,
+/// or that of them all.
 UnitReading ReadUnit(const trigger::TriggerSpec& spec, const Unit& unit, base::SteadyTime now);
 
 /// Whether all pods of \p unit are Ready now.

@@ -111,6 +111,30 @@ int SharesInUse(const HeldDevice& device, const model::PodName& holder, const No
   return std::max(device.shares, device.all_shares - ended);
 }
 
+model::OwnUse OwnUseOf(const model::PodUses& uses, const std::string& pod_uid) {
+  const auto unknown = [](const std::string& why) {
+    return model::Reading::Absent(model::Missing::kDriverError,
+                                  "not known by process (--per-process): " + why);
+  };
+  const auto use = std::lower_bound(
+      uses.pods.begin(), uses.pods.end(), pod_uid,
+      [](const model::PodUse& one, const std::string& sought) { return one.pod_uid < sought; });
+  // Where all processes are known and none is of the pod, the pod is idle.
+  const bool idle = use == uses.pods.end() || use->pod_uid != pod_uid;
+  model::OwnUse own;
+  own.utilization = uses.utilization_problem.empty()
+                        ? model::Reading::Value(idle ? 0 : use->utilization, uses.taken)
+                        : unknown(uses.utilization_problem);
+  if (!uses.memory_problem.empty()) {
+    own.memory_mib = unknown(uses.memory_problem);
+  } else if (idle || use->memory_mib) {
+    own.memory_mib = model::Reading::Value(idle ? 0 : *use->memory_mib, uses.taken);
+  } else {
+    own.memory_mib = unknown("the driver does not tell the memory of one of the pod's processes");
+  }
+  return own;
+}
+
 /// \p held is from a listing that is surely of this pod.
 PodView ViewDevices(const kube::PodPtr& pod, const PodDevices& held, const NodeReport& report,
                     const kube::Store& slices) {
@@ -122,8 +146,9 @@ PodView ViewDevices(const kube::PodPtr& pod, const PodDevices& held, const NodeR
                      "pod " + pod->name.Text() + " on node " + pod->node + ": " + resolved.problem);
     }
     const int in_use = SharesInUse(device, pod->name, report, slices);
-    Add({report.snapshot, *resolved.gpu, device.shares, in_use, report.max_reading_age},
-        &view.gpus);
+    PodGpu gpu = {report.snapshot, *resolved.gpu, device.shares, in_use, report.max_reading_age};
+    if (const auto& uses = gpu.snapshot().pod_uses) gpu.own = OwnUseOf(*uses, pod->uid);
+    Add(gpu, &view.gpus);
   }
   SortByAddress(&view.gpus);
   return view;

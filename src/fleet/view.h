@@ -27,6 +27,9 @@ namespace kgs::fleet {
 /// What the node's agent has read of the pod's engine counts by the pod's uid, which does not
 /// return, whatever is known of its devices.
 ///
+/// So does what the pod's processes use of a GPU, where the node reads it by process: none there
+/// means that the pod uses nothing of it.
+///
 /// A node that is silent for longer than kLongestSilence has no say; whether a single reading is
 /// fresh is for the decision.
 model::PodView ViewPod(const kube::PodPtr& pod, const NodeState& node, const kube::Store& slices,

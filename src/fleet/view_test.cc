@@ -25,6 +25,9 @@ using testing::PlainReport;
 using ::testing::SizeIs;
 using testing::UuidOf;
 
+constexpr char kNotTold[] =
+    "not known by process (--per-process): the driver does not tell the memory of one of the pod's "
+    "processes";
 /// The pod's startTime, by the clock of its node.
 constexpr int64_t kStartedSeconds = 1700000000;
 const DraDevice kDra = {"gpu.nvidia.com", "node-a", "gpu-0"};
@@ -55,6 +58,11 @@ class ViewTest : public ::testing::Test {
   void SetAddress(size_t gpu, const std::string& address) {
     auto snapshot = std::make_shared<model::NodeSnapshot>(*report_->snapshot);
     snapshot->gpus[gpu].identity.pci_bus_id = address;
+    report_->snapshot = std::move(snapshot);
+  }
+  void SetUses(size_t gpu, model::PodUses uses) {
+    auto snapshot = std::make_shared<model::NodeSnapshot>(*report_->snapshot);
+    snapshot->gpus[gpu].pod_uses = std::move(uses);
     report_->snapshot = std::move(snapshot);
   }
   PodView View() {
@@ -97,6 +105,29 @@ TEST_F(ViewTest, SeesEveryGpuOfThePod) {
   EXPECT_FALSE(view.gpus[1].shared());
   EXPECT_EQ(view.gpus[1].max_reading_age, 3s);
   EXPECT_EQ(view.gpus[1].node, report_->snapshot);
+}
+
+TEST_F(ViewTest, SeesWhatThePodsProcessesUse) {
+  const SteadyTime taken = clock_.Now() - 100ms;
+  EXPECT_FALSE(View().gpus[0].own.has_value()) << "not read by process";
+  SetUses(0, {taken, {{"0", 90, 1}, {"1", 12, 512}, {"2", 80, 2}}, "", ""});
+  model::OwnUse own = View().gpus[0].own.value();
+  EXPECT_EQ(own.utilization.value(), 12);
+  EXPECT_EQ(own.utilization.taken(), taken);
+  EXPECT_EQ(own.memory_mib.value(), 512);
+  EXPECT_EQ(own.memory_mib.taken(), taken);
+  SetUses(0, {taken, {{"0", 90, 1}, {"2", 80, 2}}, "", ""});
+  own = View().gpus[0].own.value();
+  EXPECT_EQ(own.utilization.value(), 0) << "without a process it is idle";
+  EXPECT_EQ(own.memory_mib.value(), 0);
+  SetUses(0, {taken, {{"1", 12, {}}}, "", ""});
+  own = View().gpus[0].own.value();
+  EXPECT_EQ(own.utilization.value(), 12);
+  EXPECT_EQ(own.memory_mib.detail(), kNotTold);
+  SetUses(0, {taken, {}, "nvmlX: no", "nvmlY: no"});
+  own = View().gpus[0].own.value();
+  EXPECT_EQ(own.utilization.detail(), "not known by process (--per-process): nvmlY: no");
+  EXPECT_EQ(own.memory_mib.detail(), "not known by process (--per-process): nvmlX: no");
 }
 
 TEST_F(ViewTest, GpusAreInTheOrderOfTheirAddresses) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,13 @@
 
 namespace kgs::model {
 
+/// What a pod's own processes use of a GPU; absent where that cannot be told.
+struct OwnUse {
+  /// Percent of the GPU's time.
+  Reading utilization;
+  Reading memory_mib;
+};
+
 /// One GPU of one pod.
 struct PodGpu {
   /// Keeps the readings alive.
@@ -29,6 +37,8 @@ struct PodGpu {
   int shares = 1;
   int all_shares = 1;
   base::Duration max_reading_age{};
+  /// Only where the node reads the GPU by process.
+  std::optional<OwnUse> own;
 
   const GpuSnapshot& snapshot() const { return node->gpus[gpu]; }
   bool shared() const { return all_shares > shares; }
