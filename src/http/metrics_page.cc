@@ -98,6 +98,33 @@ void AddReadingAges(const NodeMetrics& node, base::SteadyTime now, PageBuilder& 
   }
 }
 
+/// Of GPUs that are read by process. What is not known has no series; nor has a pod that uses
+/// nothing, of which the agent does not know.
+void AddPodUses(const NodeMetrics& node, base::SteadyTime now, PageBuilder& page) {
+  const auto each = [&](std::string model::PodUses::* problem, const auto& add) {
+    for (const model::GpuSnapshot& gpu : node.snapshot->gpus) {
+      if (gpu.state != model::DeviceState::kPresent || !gpu.pod_uses) continue;
+      const model::PodUses& uses = *gpu.pod_uses;
+      if (!(uses.*problem).empty() || now - uses.taken > node.max_reading_age) continue;
+      for (const model::PodUse& use : uses.pods) {
+        add(Labels{{"gpu_uuid", base::ReplaceInvalidUtf8(gpu.identity.uuid)},
+                   {"pod_uid", use.pod_uid}},
+            use);
+      }
+    }
+  };
+  page.Family("pod_gpu_utilization_percent", MetricType::Gauge,
+              "Share of a GPU's time that the processes of a pod used.");
+  each(&model::PodUses::utilization_problem, [&](Labels labels, const model::PodUse& use) {
+    page.Gauge(std::move(labels), use.utilization);
+  });
+  page.Family("pod_gpu_memory_used_bytes", MetricType::Gauge,
+              "Memory of a GPU that the processes of a pod used.");
+  each(&model::PodUses::memory_problem, [&](Labels labels, const model::PodUse& use) {
+    if (use.memory_mib) page.Gauge(std::move(labels), *use.memory_mib * kBytesPerMib);
+  });
+}
+
 void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
   const auto& sources = snapshot.sources;
   const auto& gpus = snapshot.gpus;
@@ -190,6 +217,7 @@ Page MetricsPage(const MetricsInput& input) {
     if (node.snapshot != nullptr) {
       AddReadings(node, input.now, page);
       AddReadingAges(node, input.now, page);
+      AddPodUses(node, input.now, page);
       AddDevices(*node.snapshot, page);
     }
     AddSampling(*node.sampling, page);

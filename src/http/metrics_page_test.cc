@@ -20,6 +20,7 @@ using model::DeviceState;
 using model::MetricId;
 using model::Missing;
 using model::Reading;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -80,6 +81,11 @@ class MetricsPageTest : public ::testing::Test {
     busy.readings[MetricId::kPcieRxKbps] = Reading::Value(2500.5, taken);
     busy.readings[MetricId::kNvlinkTxMbps] = Reading::Value(52000, taken);
     busy.readings[MetricId::kNvlinkRxMbps] = Reading::Value(51000.25, taken);
+    busy.pod_uses = {
+        taken,
+        {{"0d3a4c52-7d3b-4f0e-9f0c-2f6f0c8f6a11", 62.5, 20480.5}, {"without-memory", 0, {}}},
+        "",
+        ""};
 
     model::GpuSnapshot ailing = Gpu(1, "NVIDIA H100 80GB HBM3");
     ailing.hung_call = "nvmlDeviceGetPowerUsage";
@@ -91,6 +97,7 @@ class MetricsPageTest : public ::testing::Test {
     model::GpuSnapshot lost = Gpu(2, "NVIDIA H100 80GB HBM3");
     lost.state = DeviceState::kLost;
     lost.readings[MetricId::kGpuUtilization] = Reading::Value(99, kNow);
+    lost.pod_uses = busy.pod_uses;
 
     snapshot_.gpus = {busy, ailing, lost};
     sampling_.collections.Add(7201);
@@ -118,6 +125,19 @@ TEST_F(MetricsPageTest, IsTheGoldenPage) {
 
 TEST_F(MetricsPageTest, IsTextFormat004) {
   EXPECT_EQ(PageOf(&snapshot_, "").content_type, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+TEST_F(MetricsPageTest, WhatPodsUseHasNoSeriesWhereItIsNotKnown) {
+  const std::string utilization = "pod_gpu_utilization_percent{";
+  const std::string memory = "pod_gpu_memory_used_bytes{";
+  snapshot_.gpus = {Gpu(0, "A100")};
+  model::PodUses& uses = snapshot_.gpus[0].pod_uses.emplace();
+  uses = {kNow - kMaxAge, {{"uid", 1, 1}}, "nvmlX: no", ""};
+  EXPECT_THAT(Body(), AllOf(HasSubstr(utilization), Not(HasSubstr(memory))));
+  uses = {kNow - kMaxAge, {{"uid", 1, 1}}, "", "nvmlX: no"};
+  EXPECT_THAT(Body(), AllOf(Not(HasSubstr(utilization)), HasSubstr(memory)));
+  uses = {kNow - kMaxAge - 1ms, {{"uid", 1, 1}}, "", ""};
+  EXPECT_THAT(Body(), AllOf(Not(HasSubstr(utilization)), Not(HasSubstr(memory))));
 }
 
 TEST_F(MetricsPageTest, BeforeTheFirstSampleThereIsNothingOfGpus) {
