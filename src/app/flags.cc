@@ -311,6 +311,12 @@ const std::vector<FlagRow>& FlagRows() {
        ReadText(&Options::nvml_library)},
       {"simulated-gpus", kNodes, "", "YAML file of the simulated backend's GPUs",
        ReadText(&Options::simulated_gpus)},
+      {"per-process", kNodes, "false",
+       "Split utilization and memory of a shared GPU to its pods by process; needs the node's PID "
+       "namespace (hostPID)",
+       ReadSwitch(&Options::per_process), true},
+      {"proc-root", kNodes, "/proc", "Where --per-process finds the node's processes",
+       ReadText(&Options::proc_root)},
       {"sampling-interval", kNodes, "500ms", "How often every GPU is read (100ms to 1m)",
        ReadDuration(&Options::sampling_interval, milliseconds(100), minutes(1))},
       {"always-read", kNodes, "",

@@ -31,8 +31,11 @@ NodeSide::NodeSide(const Options& options, const base::Clock& clock, StopRequest
       reports_("reports", std::chrono::seconds(10), [this] { return MakeReport(); }) {}
 
 absl::Status NodeSide::Prepare() {
-  auto backends = gpu::MakeBackends(
-      {options_.gpu_backend, options_.nvml_library, options_.simulated_gpus}, clock_);
+  auto backends = gpu::MakeBackends({.backend = options_.gpu_backend,
+                                     .nvml_library = options_.nvml_library,
+                                     .simulated_gpus = options_.simulated_gpus,
+                                     .per_process = options_.per_process},
+                                    clock_);
   if (!backends.ok()) return backends.status();
   if (!options_.simulated_gpus.empty() && options_.gpu_backend != "simulated") {
     base::LogWarn("--simulated-gpus is not used", {{"gpu_backend", options_.gpu_backend}});
@@ -41,6 +44,11 @@ absl::Status NodeSide::Prepare() {
   sampler.interval = options_.sampling_interval;
   sampler.lane_stuck_after = options_.hang_limit;
   sampler.source.longest_backoff = options_.health_check_interval;
+  if (options_.per_process) {
+    pod_split_ = std::make_unique<processes::PodSplit>(options_.proc_root);
+    if (absl::Status status = pod_split_->CheckPidNamespace(); !status.ok()) return status;
+    sampler.complete = [this](model::NodeSnapshot& snapshot) { pod_split_->Split(snapshot); };
+  }
   sampler_ = std::make_unique<sampling::Sampler>(*std::move(backends), sampler, clock_,
                                                  sampling_counters_, [this] { OnSnapshot(); });
   SetWanted({});

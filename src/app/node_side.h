@@ -20,6 +20,7 @@
 #include "http/metrics_page.h"
 #include "kube/pod_resources/pod_resources.h"
 #include "model/node_report.h"
+#include "processes/pod_split.h"
 #include "sampling/sampler.h"
 #include "scraping/scraper.h"
 #include "telemetry/counters.h"
@@ -39,7 +40,8 @@ class NodeSide {
 
   NodeSide(const Options& options, const base::Clock& clock, StopRequest& stop, Events events);
 
-  /// Looks for the backends; an error is for whoever starts the process.
+  /// Looks for the backends, and for the node's processes where they are asked for; an error is for
+  /// whoever starts the process.
   absl::Status Prepare();
   void Start();
   /// False when a driver call is stuck.
@@ -81,6 +83,8 @@ class NodeSide {
   telemetry::PodResourcesCounters pod_resources_counters_;
   std::atomic<bool> stopping_{false};
   std::string last_why_blind_ = "not yet known";  // sampler's thread only
+  /// Null unless GPUs are read by process. Of the sampler's thread.
+  std::unique_ptr<processes::PodSplit> pod_split_;
   std::unique_ptr<sampling::Sampler> sampler_;
   /// Null where nobody needs reports, as what asks engines.
   std::unique_ptr<kube::PodResources> pod_resources_;

@@ -71,6 +71,8 @@ struct Options {
   std::string gpu_backend = "auto";
   std::string nvml_library;
   std::string simulated_gpus;
+  bool per_process = false;
+  std::string proc_root = "/proc";
   base::Duration sampling_interval = std::chrono::milliseconds(500);
   /// Whether or not a trigger asks.
   model::MetricSet always_read;

@@ -40,7 +40,7 @@ const std::vector<BackendRow>& Rows() {
       {"nvml", true,
        [](const BackendOptions& options, const base::Clock&) {
          return absl::StatusOr<std::unique_ptr<Backend>>(
-             nvml::MakeNvmlBackend(options.nvml_library));
+             nvml::MakeNvmlBackend(options.nvml_library, options.per_process));
        }},
       {"simulated", false, MakeSimulated},
   };

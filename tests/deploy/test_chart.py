@@ -193,7 +193,10 @@ def test_what_takes_more_is_asked_for():
     mig = agent_of("--set", "mig.monitor=true")["containers"][0]
     assert mig["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["SYS_ADMIN"]}
     assert {"name": "NVIDIA_MIG_MONITOR_DEVICES", "value": "all"} in mig["env"]
-    assert agent_of("--set", "perProcess=true")["hostPID"] is True
+    by_process = agent_of("--set", "perProcess=true")
+    assert by_process["hostPID"] is True
+    assert "--per-process" in by_process["containers"][0]["args"]
+    assert "--per-process" not in agent_of()["containers"][0]["args"]
     gke = agent_of("--set", "platform=gke")
     assert gke["containers"][0]["securityContext"]["privileged"] is True
     assert "runtimeClassName" not in gke and "nodeSelector" not in gke

@@ -127,6 +127,7 @@ abi::Return nvmlDeviceGetProcessUtilization(abi::Device device,
                                             abi::ProcessUtilizationSample* samples,
                                             unsigned int* count, unsigned long long last_seen) {
   return Driver::Instance().OnGpu(__func__, device, [&](const GpuScript& gpu, GpuRings&) {
+    if (gpu.is_mig) return abi::kNotSupported;
     const unsigned long long stamp = NextStamp();
     std::vector<abi::ProcessUtilizationSample> entries;
     for (const ProcessScript& process : gpu.processes) {

@@ -88,10 +88,10 @@ class Fleet:
         self.hubs[number] = self._start(hub)
         return hub
 
-    def start_agent(self, name):
+    def start_agent(self, name, *arguments):
         node = self.nodes[name]
         node.agent = self._start(agent(
-            node, f"{self.hosts.name}:{self.agent_port}", prefix=self.hosts.command,
+            node, f"{self.hosts.name}:{self.agent_port}", *arguments, prefix=self.hosts.command,
             env=self._agent_env))
         return node.agent
 

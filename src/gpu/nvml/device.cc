@@ -32,11 +32,13 @@ bool Judge(const DeviceCalls& calls, DeviceSample& sample) {
     sample.state = model::DeviceState::kLost;
     sample.state_reason = calls.Condemnation();
     sample.readings = AllAbsent(sample.state_reason);
+    sample.processes.reset();
     return true;
   }
   if (calls.session_over()) {
     sample.session_broken = true;
     sample.readings = AllAbsent(calls.Condemnation());
+    sample.processes.reset();
     return true;
   }
   return false;
@@ -49,6 +51,7 @@ DeviceSample NvmlDevice::Read(const base::Clock& clock) {
   sample.readings[MetricId::kTemperature] = ReadTemperature(clock);
   sample.readings[MetricId::kPowerDraw] = ReadPower(clock);
   ReadLinks(clock, sample);
+  if (processes_) sample.processes = processes_->Read(calls_, clock);
   Judge(calls_, sample);
   return sample;
 }

@@ -11,6 +11,7 @@
 #include "gpu/nvml/device_calls.h"
 #include "gpu/nvml/gpm.h"
 #include "gpu/nvml/memory.h"
+#include "gpu/nvml/processes.h"
 #include "gpu/nvml/utilization.h"
 
 namespace kgs::gpu::nvml {
@@ -38,12 +39,15 @@ bool Judge(const DeviceCalls& calls, DeviceSample& sample);
 /// With MIG enabled it gives what belongs to no MIG device alone; the rest is unsupported here.
 class NvmlDevice final : public SessionDevice {
  public:
+  /// \p per_process: also read which processes use it.
   NvmlDevice(const std::shared_ptr<const Library>& library, const SessionTicket& ticket,
-             abi::Device handle, const std::string& uuid, bool mig_enabled)
+             abi::Device handle, const std::string& uuid, bool mig_enabled, bool per_process)
       : mig_enabled_(mig_enabled),
         calls_(library, ticket, handle, uuid),
         slow_calls_(library, ticket, handle, uuid),
-        gpm_(mig_enabled ? GpmRowsOfMigParent() : GpmRowsOfGpu(), std::nullopt) {}
+        gpm_(mig_enabled ? GpmRowsOfMigParent() : GpmRowsOfGpu(), std::nullopt) {
+    if (per_process && !mig_enabled) processes_.emplace(Processes::Of::kGpu);
+  }
 
   DeviceSample Read(const base::Clock& clock) override;
   const char* current_call() const override { return calls_.current_call(); }
@@ -70,6 +74,7 @@ class NvmlDevice final : public SessionDevice {
   Gpm gpm_;
   Counters counters_;
   Memory memory_;
+  std::optional<Processes> processes_;
   UtilizationSamples gpu_samples_{abi::kGpuUtilizationSamples};
   UtilizationSamples memory_samples_{abi::kMemoryUtilizationSamples};
   /// The rates of this round, where they were asked for: one call answers both.

@@ -22,6 +22,7 @@ DeviceSample MigDevice::Read(const base::Clock& clock) {
   }
   sample.readings[MetricId::kMemoryUtilization] = Reading::Absent(
       Missing::kUnsupported, "a MIG device has none: see dram_bandwidth_utilization");
+  if (processes_) sample.processes = processes_->Read(calls_, clock);
   // Whatever was read before the bad news may be of another MIG device.
   if (!Judge(calls_, sample)) Judge(gpu_calls_, sample);
   return sample;

@@ -8,6 +8,7 @@
 #include "gpu/nvml/device.h"
 #include "gpu/nvml/gpm.h"
 #include "gpu/nvml/memory.h"
+#include "gpu/nvml/processes.h"
 
 namespace kgs::gpu::nvml {
 
@@ -17,14 +18,16 @@ namespace kgs::gpu::nvml {
 class MigDevice final : public SessionDevice {
  public:
   /// \p gpu is the handle of the GPU, \p gpu_uuid its UUID; \p handle, \p uuid and
-  /// \p gpu_instance are those of the MIG device.
+  /// \p gpu_instance are those of the MIG device. \p per_process: also read which processes use it.
   MigDevice(const std::shared_ptr<const Library>& library, const SessionTicket& ticket,
             abi::Device gpu, std::string gpu_uuid, abi::Device handle, std::string uuid,
-            std::optional<unsigned int> gpu_instance)
+            std::optional<unsigned int> gpu_instance, bool per_process)
       : gpu_calls_(library, ticket, gpu, std::move(gpu_uuid)),
         calls_(library, ticket, handle, std::move(uuid)),
         has_instance_(gpu_instance.has_value()),
-        gpm_(GpmRowsOfInstance(), gpu_instance) {}
+        gpm_(GpmRowsOfInstance(), gpu_instance) {
+    if (per_process) processes_.emplace(Processes::Of::kMigDevice);
+  }
 
   DeviceSample Read(const base::Clock& clock) override;
   const char* current_call() const override {
@@ -37,6 +40,7 @@ class MigDevice final : public SessionDevice {
   DeviceCalls gpu_calls_;
   DeviceCalls calls_;
   const bool has_instance_;
+  std::optional<Processes> processes_;
   Memory memory_;
   Gpm gpm_;
 };

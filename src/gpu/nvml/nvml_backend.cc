@@ -50,7 +50,8 @@ using Refusal = UnidentifiedDevice::Refusal;
 
 class NvmlBackend final : public Backend {
  public:
-  explicit NvmlBackend(std::string file) : file_(std::move(file)) {}
+  NvmlBackend(std::string file, bool per_process)
+      : file_(std::move(file)), per_process_(per_process) {}
   // Not closed when destroyed: a lane may still be stuck in a call. The owner calls Close.
 
   std::string_view name() const override { return "nvml"; }
@@ -78,6 +79,7 @@ class NvmlBackend final : public Backend {
   void RecallIdentities(std::vector<DeviceListing>& devices) const;
 
   const std::string file_;
+  const bool per_process_;
   CallMark mark_;
   /// Null until a library was loaded; then kept for good.
   std::shared_ptr<const Library> library_;
@@ -167,7 +169,8 @@ void NvmlBackend::ListIdentified(const Identification& found, std::vector<Device
   };
   XidEvents::Place place{found.handle, gpu.uuid, {}};
   std::map<unsigned int, int> compute_instances;
-  add(gpu, std::make_shared<NvmlDevice>(library_, ticket, found.handle, gpu.uuid, mig.enabled));
+  add(gpu, std::make_shared<NvmlDevice>(library_, ticket, found.handle, gpu.uuid, mig.enabled,
+                                        per_process_));
   for (const MigSight::Seen& seen : mig.devices) {
     model::GpuIdentity identity = IdentifyMig(*library_, mark_, seen, gpu);
     std::optional<unsigned int> instance;
@@ -179,8 +182,9 @@ void NvmlBackend::ListIdentified(const Identification& found, std::vector<Device
         place.mig_uuids.erase(*instance);
       }
     }
-    add(std::move(identity), std::make_shared<MigDevice>(library_, ticket, found.handle, gpu.uuid,
-                                                         seen.handle, seen.uuid, instance));
+    add(std::move(identity),
+        std::make_shared<MigDevice>(library_, ticket, found.handle, gpu.uuid, seen.handle,
+                                    seen.uuid, instance, per_process_));
   }
   gpus_.push_back({found.handle, mig});
   event_places_.push_back(std::move(place));
@@ -279,8 +283,8 @@ void NvmlBackend::Close() {
 
 }  // namespace
 
-std::unique_ptr<Backend> MakeNvmlBackend(const std::string& library) {
-  return std::make_unique<NvmlBackend>(library.empty() ? kSoname : library);
+std::unique_ptr<Backend> MakeNvmlBackend(const std::string& library, bool per_process) {
+  return std::make_unique<NvmlBackend>(library.empty() ? kSoname : library, per_process);
 }
 
 }  // namespace kgs::gpu::nvml

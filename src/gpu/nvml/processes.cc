@@ -103,6 +103,7 @@ std::string Processes::ListAll(DeviceCalls& calls, Listed& listed) {
 
 std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now) {
   const auto& symbol = calls.library().process_utilization;
+  if (of_ == Of::kMigDevice) return "the driver tells no utilization by process of MIG devices";
   std::string nonsense;
   const abi::Return code =
       FetchAll(samples_, symbol.name, nonsense, [&](auto* count, auto* entries) {

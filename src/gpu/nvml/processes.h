@@ -19,6 +19,9 @@ namespace kgs::gpu::nvml {
 /// the other. Of a GPU whose lists fail, the processes are those that have samples.
 class Processes {
  public:
+  enum class Of { kGpu, kMigDevice };
+  explicit Processes(Of of) : of_(of) {}
+
   model::ProcessUses Read(DeviceCalls& calls, const base::Clock& clock);
 
   /// The driver has a sample of a process only where it was busy in the last sample period, of a
@@ -54,6 +57,7 @@ class Processes {
   std::string ReadSamples(DeviceCalls& calls, base::SteadyTime now);
   std::string TakeSamples(base::SteadyTime now);
 
+  const Of of_;
   List compute_;
   List graphics_;
   List mps_;

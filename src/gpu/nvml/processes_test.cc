@@ -59,7 +59,7 @@ class ProcessesTest : public NvmlTest {
   }
 
   std::unique_ptr<DeviceCalls> calls_;
-  Processes processes_;
+  Processes processes_{Processes::Of::kGpu};
 };
 
 TEST_F(ProcessesTest, EachWithItsMemoryAndUtilization) {
@@ -145,7 +145,7 @@ TEST_F(ProcessesTest, WithoutListsTheProcessesAreThoseThatWereBusy) {
   EXPECT_THAT(uses.processes, ElementsAre(Uses(7U, kUnknown, 60.0)));
 }
 
-TEST_F(ProcessesTest, WithoutUtilizationMemoryIsKnownAsOnAMigDevice) {
+TEST_F(ProcessesTest, WithoutUtilizationMemoryIsKnown) {
   OpenGpu("process 7 1 60\nerror nvmlDeviceGetProcessUtilization 3");
   for (int i = 0; i < 3; ++i) {
     const ProcessUses uses = Read();
@@ -171,7 +171,7 @@ TEST_F(ProcessesTest, GraphicsAndMpsMayBeUnsupportedButMayNotFail) {
   EXPECT_EQ(Read().memory_problem, "");
   for (const std::string call :
        {"nvmlDeviceGetGraphicsRunningProcesses_v3", "nvmlDeviceGetMPSComputeRunningProcesses_v3"}) {
-    Processes fresh;
+    Processes fresh(Processes::Of::kGpu);
     Script("gpu\nprocess 7 1\nerror " + call + " 999");
     calls_->BeginRound();
     EXPECT_EQ(fresh.Read(*calls_, clock_).memory_problem, call + ": Unknown Error");
@@ -197,6 +197,36 @@ TEST_F(ProcessesTest, ABufferIsNotGrownForEver) {
   const ProcessUses uses = Read();
   EXPECT_EQ(uses.memory_problem, "nvmlDeviceGetComputeRunningProcesses_v3: Insufficient Size");
   EXPECT_EQ(uses.utilization_problem, "nvmlDeviceGetProcessUtilization: Insufficient Size");
+}
+
+TEST_F(NvmlTest, ProcessesAreReadOnlyWhereAskedFor) {
+  const Session without = Open("gpu\nprocess 7 1 60");
+  EXPECT_FALSE(Read(without).processes.has_value());
+  backend_->Close();
+  const auto backend = MakeNvmlBackend(library_, true);
+  const auto session = backend->Open();
+  ASSERT_TRUE(session.ok());
+  Read(*session);
+  EXPECT_THAT(Read(*session).processes.value().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
+  Script("gpu\nlost");
+  EXPECT_FALSE(Read(*session).processes.has_value()) << "a lost GPU has no processes";
+  backend->Close();
+}
+
+TEST_F(NvmlTest, OfAMigDeviceMemoryAloneIsKnown) {
+  Script("gpu\nmig_mode 1\nmig 0 7 0 1g.5gb\nprocess 7 1 60");
+  const auto backend = MakeNvmlBackend(library_, true);
+  const auto session = backend->Open();
+  ASSERT_TRUE(session.ok());
+  ASSERT_EQ(session->devices.size(), 2U);
+  EXPECT_FALSE(Read(*session, 0).processes.has_value()) << "nobody holds a GPU that MIG divides";
+  const auto calls = Calls(kUtilization);
+  const ProcessUses uses = Read(*session, 1).processes.value();
+  EXPECT_THAT(uses.processes, ElementsAre(Uses(7U, Mib(1), 0.0)));
+  EXPECT_EQ(uses.memory_problem, "");
+  EXPECT_EQ(uses.utilization_problem, "the driver tells no utilization by process of MIG devices");
+  EXPECT_EQ(Calls(kUtilization), calls);
+  backend->Close();
 }
 
 class OldProcessesTest : public ProcessesTest {
