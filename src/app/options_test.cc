@@ -121,7 +121,7 @@ TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
                                           "--agent-tls-cert",  "--agent-tls-key",
                                           "--hub-ca",          "--hub-token",
                                           "--hub-server-name", "--pod-resources-socket",
-                                          "--named-endpoints"};
+                                          "--named-endpoints", "--proc-root"};
   for (const Role role : kRoles) {
     for (const FlagInfo& flag : FlagsOf(role)) {
       if (any_text.count(flag.name) == 1) continue;

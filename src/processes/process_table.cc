@@ -107,6 +107,11 @@ absl::StatusOr<std::string> ProcessTable::PodOf(uint32_t pid) {
   if (!still.ok()) return still.status();
   if (*still != *started) return absl::NotFoundError("the process has just ended");
   std::string pod_uid = PodUidOf(*cgroup);
+  // Of a pod in a form that is not known: as nobody's it would make that pod seem idle.
+  if (pod_uid.empty() && cgroup->find("kubepods") != std::string::npos) {
+    return absl::FailedPreconditionError(
+        "the cgroup of a process that uses it is that of a pod, and does not say of which");
+  }
   known_[pid] = {*started, pod_uid, true};
   return pod_uid;
 }

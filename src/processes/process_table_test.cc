@@ -38,6 +38,11 @@ TEST_F(ProcessTableTest, AProcessIsItsPodsOrNobodys) {
   EXPECT_EQ(PodOf(10), "NOT_FOUND");
 }
 
+TEST_F(ProcessTableTest, AProcessOfAPodThatCannotBeToldIsNotNobodys) {
+  proc_.Add(7, 100, "0::/kubepods.slice/kubepods-new-form-1b2c.slice/x\n");
+  EXPECT_EQ(PodOf(7), "FAILED_PRECONDITION");
+}
+
 TEST_F(ProcessTableTest, AProcessIsLookedUpOnce) {
   proc_.AddInPod(7, 100, kPodA);
   EXPECT_EQ(PodOf(7), kPodA);
