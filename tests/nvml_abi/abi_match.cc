@@ -7,52 +7,32 @@
 #include <type_traits>
 
 #include "gpu/nvml/abi.h"
+#include "tests/support/same_abi.h"
 
 namespace abi = kgs::gpu::nvml::abi;
 
-namespace {
-
-/// Whether a value of one type can be passed as the other: names may differ, representation not.
-template <typename Ours, typename Official>
-constexpr bool SameRepresentation() {
-  if constexpr (std::is_pointer_v<Ours> && std::is_pointer_v<Official>) {
-    using A = std::remove_pointer_t<Ours>;
-    using B = std::remove_pointer_t<Official>;
-    // Both opaque: the handle.
-    if constexpr (std::is_same_v<Ours, abi::Device>)
-      return std::is_same_v<Official, nvmlDevice_t>;
-    else if constexpr (std::is_same_v<Ours, abi::GpmSample>)
-      return std::is_same_v<Official, nvmlGpmSample_t>;
-    else if constexpr (std::is_same_v<Ours, abi::EventSet>)
-      return std::is_same_v<Official, nvmlEventSet_t>;
-    else if constexpr (std::is_same_v<Ours, abi::GpmMetricsGet*>)
-      // Of no fixed size; its members are compared below.
-      return std::is_same_v<Official, nvmlGpmMetricsGet_t*>;
-    else
-      return SameRepresentation<A, B>();
-  } else if constexpr (std::is_enum_v<Official> || std::is_enum_v<Ours>) {
-    return (std::is_enum_v<Ours> || std::is_integral_v<Ours>) && sizeof(Ours) == sizeof(Official);
-  } else if constexpr (std::is_class_v<Ours> || std::is_union_v<Ours>) {
-    return std::is_class_v<Ours> == std::is_class_v<Official> &&
-           std::is_union_v<Ours> == std::is_union_v<Official> && sizeof(Ours) == sizeof(Official) &&
-           alignof(Ours) == alignof(Official);
-  } else {
-    return std::is_same_v<Ours, Official>;
-  }
-}
-
-template <typename Ours, typename Official>
-struct SameFunction : std::false_type {};
-template <typename R, typename... P, typename OfficialR, typename... OfficialP>
-struct SameFunction<R(P...), OfficialR(OfficialP...)> {
-  static constexpr bool Compare() {
-    if constexpr (sizeof...(P) != sizeof...(OfficialP))
-      return false;
-    else
-      return SameRepresentation<R, OfficialR>() && (SameRepresentation<P, OfficialP>() && ...);
-  }
-  static constexpr bool value = Compare();
+template <>
+struct kgs::testing::OfficialHandle<abi::Device> {
+  using Type = nvmlDevice_t;
 };
+template <>
+struct kgs::testing::OfficialHandle<abi::GpmSample> {
+  using Type = nvmlGpmSample_t;
+};
+template <>
+struct kgs::testing::OfficialHandle<abi::EventSet> {
+  using Type = nvmlEventSet_t;
+};
+/// Of no fixed size; its members are compared below.
+template <>
+struct kgs::testing::OfficialHandle<abi::GpmMetricsGet*> {
+  using Type = nvmlGpmMetricsGet_t*;
+};
+
+using kgs::testing::SameFunction;
+using kgs::testing::SameRepresentation;
+
+namespace {
 
 #define SAME_FUNCTION(name) static_assert(SameFunction<abi::name, decltype(::name)>::value, #name)
 SAME_FUNCTION(nvmlInit_v2);
