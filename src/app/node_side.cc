@@ -33,6 +33,7 @@ NodeSide::NodeSide(const Options& options, const base::Clock& clock, StopRequest
 absl::Status NodeSide::Prepare() {
   auto backends = gpu::MakeBackends({.backend = options_.gpu_backend,
                                      .nvml_library = options_.nvml_library,
+                                     .rocm_library = options_.rocm_library,
                                      .simulated_gpus = options_.simulated_gpus,
                                      .per_process = options_.per_process},
                                     clock_);

@@ -70,6 +70,7 @@ struct Options {
   std::string named_endpoints;
   std::string gpu_backend = "auto";
   std::string nvml_library;
+  std::string rocm_library;
   std::string simulated_gpus;
   bool per_process = false;
   std::string proc_root = "/proc";

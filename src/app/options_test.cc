@@ -114,14 +114,13 @@ TEST(Options, ReadsFlags) {
 TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
   EXPECT_EQ(Parse({}, {{"KGS_PORT", "7000"}}).options.port, 7000);
   EXPECT_EQ(Parse({"--port", "7001"}, {{"KGS_PORT", "7000"}}).options.port, 7001);
-  const std::set<std::string> any_text = {"--bind-address",    "--nvml-library",
-                                          "--simulated-gpus",  "--kubeconfig",
-                                          "--node-name",       "--tls-cert",
-                                          "--tls-key",         "--tls-client-ca",
-                                          "--agent-tls-cert",  "--agent-tls-key",
-                                          "--hub-ca",          "--hub-token",
-                                          "--hub-server-name", "--pod-resources-socket",
-                                          "--named-endpoints", "--proc-root"};
+  const std::set<std::string> any_text = {
+      "--bind-address",   "--nvml-library",    "--rocm-library",
+      "--simulated-gpus", "--kubeconfig",      "--node-name",
+      "--tls-cert",       "--tls-key",         "--tls-client-ca",
+      "--agent-tls-cert", "--agent-tls-key",   "--hub-ca",
+      "--hub-token",      "--hub-server-name", "--pod-resources-socket",
+      "--named-endpoints", "--proc-root"};
   for (const Role role : kRoles) {
     for (const FlagInfo& flag : FlagsOf(role)) {
       if (any_text.count(flag.name) == 1) continue;
@@ -139,7 +138,7 @@ TEST(Options, EveryErrorIsListedAtOnce) {
   EXPECT_THAT(message,
               AllOf(HasSubstr("--port \"70000\": must be a port from 1 to 65535"),
                     HasSubstr("--sampling-interval \"1ms\": must be a duration from 100ms to 1m"),
-                    HasSubstr("--gpu-backend \"cuda\": must be auto|nvml|simulated"),
+                    HasSubstr("--gpu-backend \"cuda\": must be auto|nvml|rocm|simulated"),
                     HasSubstr("\"--smapling-interval\": no such flag; did you mean "
                               "--sampling-interval?"),
                     HasSubstr("\"stray\": not a flag"),

@@ -104,11 +104,15 @@ struct CallCost {
 /// replaced, and the old library stays loaded in this one.
 inline constexpr std::string_view kNeedsNewProcessPayload = "keda-gpu-scaler/needs-new-process";
 
+/// Payload key of an Open error on a node that has no GPU of the backend's vendor: where another
+/// vendor's GPUs are read, nobody misses this one's.
+inline constexpr std::string_view kNoSuchGpuPayload = "keda-gpu-scaler/no-such-gpu";
+
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  /// "nvml".
+  /// "nvml", "rocm".
   virtual std::string_view name() const = 0;
 
   /// Opens the driver and lists its GPUs, closing an earlier session first. Errors are stable words

@@ -9,7 +9,9 @@
 
 #include "base/strings.h"
 #include "gpu/nvml/nvml_backend.h"
+#include "gpu/rocm/rocm_backend.h"
 #include "gpu/simulated/simulated_backend.h"
+#include "gpu/vendor_presence.h"
 
 namespace kgs::gpu {
 namespace {
@@ -27,6 +29,11 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeSimulated(const BackendOptions& opt
                       "--simulated-gpus: " + std::string(backend.status().message()));
 }
 
+absl::StatusOr<std::unique_ptr<Backend>> Real(std::unique_ptr<Backend> backend, uint16_t vendor,
+                                              const BackendOptions& options) {
+  return MarkingAbsence(std::move(backend), vendor, options.sysfs);
+}
+
 struct BackendRow {
   const char* name;
   /// Part of "auto".
@@ -39,8 +46,13 @@ const std::vector<BackendRow>& Rows() {
   static const std::vector<BackendRow> rows = {
       {"nvml", true,
        [](const BackendOptions& options, const base::Clock&) {
-         return absl::StatusOr<std::unique_ptr<Backend>>(
-             nvml::MakeNvmlBackend(options.nvml_library, options.per_process));
+         return Real(nvml::MakeNvmlBackend(options.nvml_library, options.per_process),
+                     kNvidiaVendor, options);
+       }},
+      {"rocm", true,
+       [](const BackendOptions& options, const base::Clock&) {
+         return Real(rocm::MakeRocmBackend(options.rocm_library, options.sysfs), kAmdVendor,
+                     options);
        }},
       {"simulated", false, MakeSimulated},
   };

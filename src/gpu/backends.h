@@ -18,10 +18,14 @@ struct BackendOptions {
   std::string backend = "auto";
   /// A library to load instead of libnvidia-ml.so.1; empty for that one.
   std::string nvml_library;
+  /// A library to load instead of librocm_smi64; empty for that one.
+  std::string rocm_library;
   /// The YAML file of the simulated backend.
   std::string simulated_gpus;
   /// Read which processes use a GPU, where the backend can. Needs the node's PID namespace.
   bool per_process = false;
+  /// Where the kernel shows its devices; another place is for tests.
+  std::string sysfs = "/sys";
 };
 
 /// What --gpu-backend accepts, "auto" first.

@@ -50,11 +50,11 @@ class BackendsTest : public ::testing::Test {
 };
 
 TEST_F(BackendsTest, TheNamesOfTheFlag) {
-  EXPECT_THAT(BackendNames(), ElementsAre("auto", "nvml", "simulated"));
+  EXPECT_THAT(BackendNames(), ElementsAre("auto", "nvml", "rocm", "simulated"));
 }
 
 TEST_F(BackendsTest, AutoIsEveryRealVendor) {
-  EXPECT_THAT(NamesOf(BackendOptions{}), ElementsAre("nvml"));
+  EXPECT_THAT(NamesOf(BackendOptions{}), ElementsAre("nvml", "rocm"));
 }
 
 TEST_F(BackendsTest, AutoNeverSimulates) {
@@ -66,17 +66,20 @@ TEST_F(BackendsTest, OneByName) {
   std::ofstream(file_) << "gpus: [{}]";
   EXPECT_THAT(NamesOf(Options("simulated", file_)), ElementsAre("simulated"));
   EXPECT_THAT(NamesOf(Options("nvml", "")), ElementsAre("nvml"));
+  EXPECT_THAT(NamesOf(Options("rocm", "")), ElementsAre("rocm"));
 }
 
 TEST_F(BackendsTest, AnUnknownNameIsRefusedWithAHint) {
   EXPECT_EQ(ErrorOf(Options("cuda", "")),
-            "--gpu-backend \"cuda\": accepted are auto, nvml and simulated");
-  EXPECT_EQ(ErrorOf(Options("NVLM", "")),
-            "--gpu-backend \"NVLM\": accepted are auto, nvml and simulated; did you mean nvml?");
+            "--gpu-backend \"cuda\": accepted are auto, nvml, rocm and simulated");
+  EXPECT_EQ(
+      ErrorOf(Options("NVLM", "")),
+      "--gpu-backend \"NVLM\": accepted are auto, nvml, rocm and simulated; did you mean nvml?");
   EXPECT_EQ(ErrorOf(Options("simulate", "")),
-            "--gpu-backend \"simulate\": accepted are auto, nvml and simulated; did you mean "
+            "--gpu-backend \"simulate\": accepted are auto, nvml, rocm and simulated; did you mean "
             "simulated?");
-  EXPECT_EQ(ErrorOf(Options("", "")), "--gpu-backend \"\": accepted are auto, nvml and simulated");
+  EXPECT_EQ(ErrorOf(Options("", "")),
+            "--gpu-backend \"\": accepted are auto, nvml, rocm and simulated");
 }
 
 TEST_F(BackendsTest, SimulatedNeedsItsFile) {

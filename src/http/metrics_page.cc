@@ -149,6 +149,7 @@ void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
   }
   page.Family("driver_open", MetricType::Gauge, "1 while the driver is open.");
   for (const model::SourceHealth& source : sources) {
+    if (source.absent) continue;
     page.Gauge({{"backend", source.backend}}, source.open ? 1 : 0);
   }
   page.Family("driver_released", MetricType::Gauge,

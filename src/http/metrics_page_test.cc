@@ -167,6 +167,15 @@ TEST_F(MetricsPageTest, WhatAMigDeviceHasInCommonWithItsGpuIsNotThereTwice) {
   EXPECT_THAT(body, HasSubstr("gpu_power_draw_watts{"));
 }
 
+TEST_F(MetricsPageTest, AnAbsentVendorHasNoSeries) {
+  model::SourceHealth rocm;
+  rocm.backend = "rocm";
+  rocm.absent = true;
+  snapshot_.sources.push_back(rocm);
+  EXPECT_THAT(Body(), Not(HasSubstr("backend=\"rocm\"")));
+  EXPECT_THAT(Body(), HasSubstr("\nkeda_gpu_scaler_driver_open{backend=\"nvml\"} 1\n"));
+}
+
 TEST_F(MetricsPageTest, WithADriverClosedTheCountIsNotKnown) {
   snapshot_.sources[0].open = false;
   snapshot_.gpus = {Gpu(0, "A100")};

@@ -48,7 +48,7 @@ struct GpuSnapshot {
 
 /// A driver that GPUs are read through.
 struct SourceHealth {
-  /// The backend's name: "nvml".
+  /// The backend's name: "nvml", "rocm".
   std::string backend;
   bool open = false;
   /// What is wrong, in words that do not change from poll to poll; empty while all is well.
@@ -57,6 +57,10 @@ struct SourceHealth {
   std::string driver_version;
   /// Since when it could not be opened; nothing while it is open or was not tried yet.
   std::optional<base::SteadyTime> closed_since;
+  /// Nobody misses this driver: it does not open, the node has no GPU of its vendor, and another
+  /// vendor's driver is there. Then there is no problem. Not set where no driver is there at all.
+  /// Hubs are not told.
+  bool absent = false;
   /// The driver on the node was replaced under us: only a new process can load the new one.
   bool needs_new_process = false;
   /// It is closed because we were asked to let go of it.

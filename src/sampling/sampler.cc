@@ -26,7 +26,7 @@ bool IsTrouble(model::Missing reason) {
 /// Whether something that should have answered did not.
 bool HasTrouble(const model::NodeSnapshot& snapshot) {
   for (const model::SourceHealth& source : snapshot.sources) {
-    if (!source.open || !source.problem.empty()) return true;
+    if (!source.absent && (!source.open || !source.problem.empty())) return true;
   }
   for (const model::GpuSnapshot& gpu : snapshot.gpus) {
     if (gpu.state == model::DeviceState::kLost || !gpu.hung_call.empty()) return true;
@@ -36,6 +36,16 @@ bool HasTrouble(const model::NodeSnapshot& snapshot) {
     }
   }
   return false;
+}
+
+/// A driver that is absent is no problem beside one that is not; where all are, each is.
+void SettleAbsent(std::vector<model::SourceHealth>& sources) {
+  const bool all = std::all_of(sources.begin(), sources.end(),
+                               [](const model::SourceHealth& source) { return source.absent; });
+  for (model::SourceHealth& source : sources) {
+    if (all) source.absent = false;
+    if (source.absent) source.problem.clear();
+  }
 }
 
 }  // namespace
@@ -121,6 +131,7 @@ void Sampler::Publish() {
     for (model::GpuSnapshot& gpu : source->Gpus()) snapshot->gpus.push_back(std::move(gpu));
     for (LaneStatus& lane : source->Lanes()) lanes->push_back(std::move(lane));
   }
+  SettleAbsent(snapshot->sources);
   if (options_.complete) options_.complete(*snapshot);
   latest_.Set(std::move(snapshot));
   lanes_.Set(std::move(lanes));

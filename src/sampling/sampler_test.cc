@@ -21,9 +21,11 @@ using model::MetricId;
 
 class SamplerTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Sampler> Make(const base::Clock& clock, base::Duration interval = 500ms) {
+  std::unique_ptr<Sampler> Make(const base::Clock& clock, base::Duration interval = 500ms,
+                                std::vector<std::shared_ptr<FakeDriver>> more = {}) {
     std::vector<std::unique_ptr<gpu::Backend>> backends;
     backends.push_back(std::make_unique<FakeBackend>(driver_));
+    for (auto& driver : more) backends.push_back(std::make_unique<FakeBackend>(driver));
     SamplerOptions options;
     options.interval = interval;
     options.complete = [this](model::NodeSnapshot& snapshot) {
@@ -161,6 +163,71 @@ TEST_F(SamplerTest, CountsRoundsAndThoseWithTrouble) {
   EXPECT_EQ(counters_.driver_opens.value(), 0u);
   ASSERT_EQ(sampler->Latest()->sources.size(), 1u);
   EXPECT_EQ(sampler->Latest()->sources[0].problem, "no driver");
+}
+
+/// A driver for which the node has no GPU.
+std::shared_ptr<FakeDriver> AbsentDriver(const std::string& why) {
+  absl::Status error = absl::UnavailableError(why);
+  error.SetPayload(std::string(gpu::kNoSuchGpuPayload), absl::Cord());
+  auto driver = std::make_shared<FakeDriver>();
+  driver->SetOpenError(error);
+  return driver;
+}
+
+TEST_F(SamplerTest, AnAbsentVendorIsNoTroubleBesideAnother) {
+  driver_->SetGpus({});
+  const auto sampler = Make(clock_, 60s, {AbsentDriver("no such GPU")});
+  sampler->RunRound();
+  const auto snapshot = sampler->Latest();
+  EXPECT_FALSE(snapshot->sources[0].absent);
+  EXPECT_TRUE(snapshot->sources[1].absent);
+  EXPECT_FALSE(snapshot->sources[1].open);
+  EXPECT_EQ(snapshot->sources[1].problem, "");
+  EXPECT_EQ(counters_.collection_errors.value(), 0u);
+}
+
+TEST_F(SamplerTest, AnAbsentVendorIsNoExcuseForOneThatFails) {
+  driver_->SetOpenError(absl::UnavailableError("broken"));
+  const auto sampler = Make(clock_, 60s, {AbsentDriver("no such GPU")});
+  sampler->RunRound();
+  EXPECT_EQ(sampler->Latest()->sources[0].problem, "broken");
+  EXPECT_TRUE(sampler->Latest()->sources[1].absent);
+  EXPECT_EQ(counters_.collection_errors.value(), 1u);
+}
+
+TEST_F(SamplerTest, WhereEveryVendorIsAbsentEachIsTheTrouble) {
+  const auto absent = AbsentDriver("none of the first");
+  std::vector<std::unique_ptr<gpu::Backend>> backends;
+  backends.push_back(std::make_unique<FakeBackend>(absent));
+  backends.push_back(std::make_unique<FakeBackend>(AbsentDriver("none of the second")));
+  Sampler sampler(std::move(backends), {}, clock_, counters_, [] {});
+  sampler.RunRound();
+  const auto snapshot = sampler.Latest();
+  EXPECT_FALSE(snapshot->sources[0].absent);
+  EXPECT_EQ(snapshot->sources[0].problem, "none of the first");
+  EXPECT_EQ(snapshot->sources[1].problem, "none of the second");
+  EXPECT_EQ(counters_.collection_errors.value(), 1u);
+}
+
+TEST_F(SamplerTest, AVendorWhoseGpusWereThereIsNeverAbsent) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 1}});
+  const auto other = std::make_shared<FakeDriver>();
+  other->SetGpus({{.uuid = "GPU-b", .utilization = 2}});
+  const auto sampler = Make(clock_, 60s, {other});
+  sampler->RunRound();
+  absl::Status gone = absl::UnavailableError("gone");
+  gone.SetPayload(std::string(gpu::kNoSuchGpuPayload), absl::Cord());
+  other->SetOpenError(gone);
+  other->BreakSession();
+  for (int round = 0; round < 5; ++round) {
+    clock_.Advance(2s);
+    sampler->RunRound();
+  }
+  const auto snapshot = sampler->Latest();
+  EXPECT_FALSE(snapshot->sources[1].absent);
+  EXPECT_EQ(snapshot->sources[1].problem, "gone");
+  ASSERT_EQ(snapshot->gpus.size(), 2u);
+  EXPECT_FALSE(snapshot->gpus[1].readings[MetricId::kGpuUtilization].has_value());
 }
 
 TEST_F(SamplerTest, RunsOnItsOwnThreadUntilStopped) {

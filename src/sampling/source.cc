@@ -264,9 +264,11 @@ bool Source::TakeOpenResult() {
 
 void Source::OpenFailed(const absl::Status& error) {
   const std::string problem(error.message());
+  // GPUs that were once there are missed.
+  absent_ = gpus_.empty() && error.GetPayload(std::string(gpu::kNoSuchGpuPayload)).has_value();
   if (problem != problem_) {
-    base::LogWarn("GPU driver is not open",
-                  {{"backend", std::string(backend_->name())}, {"reason", problem}});
+    base::Log(absent_ ? base::LogLevel::kInfo : base::LogLevel::kWarn, "GPU driver is not open",
+              {{"backend", std::string(backend_->name())}, {"reason", problem}});
   }
   const SteadyTime now = clock_.Now();
   problem_ = problem;
@@ -287,6 +289,7 @@ void Source::OpenSucceeded(gpu::Session session) {
                                        {"gpus", std::to_string(session.devices.size())}});
   driver_version_ = std::move(session.driver_version);
   problem_.clear();
+  absent_ = false;
   needs_new_process_ = false;
   closed_since_.reset();
   barren_rounds_ = 0;
@@ -429,6 +432,7 @@ model::SourceHealth Source::Health() const {
   if (!hung_call.empty()) health.problem = hung_call + " has not returned";
   health.driver_version = driver_version_;
   health.closed_since = closed_since_;
+  health.absent = absent_ && hung_call.empty();
   health.needs_new_process = needs_new_process_;
   health.released = phase_ == Phase::kReleased;
   return health;

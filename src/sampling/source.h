@@ -62,7 +62,8 @@ class Source {
   /// another round at once.
   bool FinishRound();
 
-  /// The state after the last FinishRound.
+  /// The state after the last FinishRound. absent is set where the node has no such GPU, with the
+  /// problem beside it.
   model::SourceHealth Health() const;
   std::vector<model::GpuSnapshot> Gpus() const;
   std::vector<LaneStatus> Lanes() const;
@@ -140,6 +141,8 @@ class Source {
   bool needs_new_process_ = false;
   /// That a call keeps the driver from being let go of.
   bool release_delay_logged_ = false;
+  /// It never had a GPU, and the node has none for it.
+  bool absent_ = false;
 };
 
 }  // namespace kgs::sampling

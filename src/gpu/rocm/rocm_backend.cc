@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/rocm/rocm_backend.h"
+
+#include <absl/status/status.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/latest.h"
+#include "base/log.h"
+#include "gpu/known_gpus.h"
+#include "gpu/rocm/device.h"
+#include "gpu/rocm/identity.h"
+#include "gpu/rocm/status.h"
+#include "gpu/rocm/sysfs.h"
+#include "gpu/rocm/sysfs_device.h"
+
+namespace kgs::gpu::rocm {
+namespace {
+
+/// Cards without a GPU that ROCm lists: another attempt to open is made once in so many looks (ten
+/// seconds at the default sampling interval).
+constexpr int kLooksBetweenEmptyOpens = 20;
+/// Far beyond any node.
+constexpr uint32_t kMostGpus = 1024;
+constexpr uint32_t kVersionSize = 128;
+
+/// Why the library cannot be opened: "rsmi_init: Initialization error; ...".
+absl::Status OpenError(const char* call, abi::Status status) {
+  std::string text = Describe(call, status);
+  if (status == abi::kInitError || status == abi::kBusy) {
+    text +=
+        "; ROCm SMI writes the cause to standard error (a lock that a killed process left is "
+        "undone by removing /dev/shm/rocm_smi*)";
+  }
+  return absl::UnavailableError(text);
+}
+
+class RocmBackend final : public Backend {
+ public:
+  RocmBackend(std::vector<std::string> files, std::string sysfs)
+      : files_(std::move(files)), sysfs_(std::move(sysfs)) {}
+  // Not closed when destroyed: a lane may still be stuck in a call. The owner calls Close.
+
+  std::string_view name() const override { return "rocm"; }
+  absl::StatusOr<Session> Open() override;
+  bool Check() override;
+  std::vector<CallCost> CallCosts() const override;
+  void Close() override;
+  const char* current_call() const override { return mark_.current(); }
+
+ private:
+  absl::StatusOr<Session> ListDevices();
+  DeviceListing List(const Identification& found) const;
+  void TellApartByUuid(std::vector<DeviceListing>& devices) const;
+  void AppendUnlisted(std::vector<DeviceListing>& devices);
+  DeviceListing ListCard(const Card& card, size_t index) const;
+  void LogUnlisted(const std::string& read, const std::string& not_read);
+
+  const std::vector<std::string> files_;
+  const Sysfs sysfs_;
+  CallMark mark_;
+  /// Null until a library was loaded; then kept for good.
+  std::shared_ptr<const Library> library_;
+  /// The same, for any thread.
+  base::Latest<Library> loaded_;
+  /// rsmi_init counts its callers: one rsmi_shut_down for each success.
+  bool initialized_ = false;
+  /// Counts up whenever indices become invalid.
+  const std::shared_ptr<SessionTicket::Counter> sessions_ =
+      std::make_shared<SessionTicket::Counter>(0);
+  /// What sysfs and rsmi_num_monitor_devices said at Open.
+  std::vector<Card> opened_cards_;
+  uint32_t opened_count_ = 0;
+  int looks_at_nothing_ = 0;
+  KnownGpus known_;
+  bool nothing_listed_ = false;
+  /// Addresses of the cards that were last said not to be listed.
+  std::string unlisted_;
+};
+
+absl::StatusOr<Session> RocmBackend::Open() {
+  Close();
+  opened_cards_ = sysfs_.Cards();
+  const std::string nothing = sysfs_.WhyNothing(opened_cards_);
+  if (!nothing.empty()) return absl::UnavailableError(nothing);
+  if (library_ == nullptr) {
+    auto library = Library::Load(files_);
+    if (!library.ok()) return library.status();
+    library_ = *std::move(library);
+    loaded_.Set(library_);
+  }
+  const abi::Status status = Invoke(mark_, library_->init, abi::kThreadOnlyMutex);
+  if (status != abi::kSuccess) return OpenError(library_->init.name, status);
+  initialized_ = true;
+  auto session = ListDevices();
+  if (!session.ok()) Close();
+  return session;
+}
+
+absl::StatusOr<Session> RocmBackend::ListDevices() {
+  Session session;
+  std::array<char, kVersionSize> version{};
+  if (Invoke(mark_, library_->version, abi::kDriver, version.data(), kVersionSize) ==
+      abi::kSuccess) {
+    session.driver_version.assign(version.data(), strnlen(version.data(), version.size()));
+  }
+  opened_count_ = 0;
+  abi::Status status = Invoke(mark_, library_->device_count, &opened_count_);
+  if (status != abi::kSuccess) return OpenError(library_->device_count.name, status);
+  if (opened_count_ > kMostGpus) {
+    return absl::UnavailableError(std::string(library_->device_count.name) +
+                                  ": the driver answered an impossible number of GPUs");
+  }
+  for (uint32_t index = 0; index < opened_count_; ++index) {
+    const Identification found = Identify(*library_, mark_, index, sysfs_, opened_cards_);
+    // The library has the address in memory: where it does not give it, nothing is sure.
+    if (found.status != abi::kSuccess) return OpenError(library_->pci_id.name, found.status);
+    session.devices.push_back(List(found));
+  }
+  TellApartByUuid(session.devices);
+  AppendUnlisted(session.devices);
+  nothing_listed_ = session.devices.empty();
+  known_.Remember(session.devices, sessions_->load());
+  known_.AppendVanished(session.devices);
+  return session;
+}
+
+DeviceListing RocmBackend::List(const Identification& found) const {
+  DeviceListing listing;
+  listing.identity = found.identity;
+  const std::string folder = found.card.number < 0 ? "" : sysfs_.DeviceFolder(found.card);
+  listing.device =
+      std::make_shared<RocmDevice>(library_, SessionTicket(sessions_), found.place, folder);
+  return listing;
+}
+
+// The partitions of one GPU have its unique id in common.
+void RocmBackend::TellApartByUuid(std::vector<DeviceListing>& devices) const {
+  for (size_t i = 0; i < devices.size(); ++i) {
+    int earlier = 0;
+    for (size_t j = 0; j < i; ++j) {
+      const std::string& other = devices[j].identity.uuid;
+      if (other.substr(0, other.find('/')) == devices[i].identity.uuid) ++earlier;
+    }
+    if (earlier > 0) devices[i].identity.uuid += "/" + std::to_string(earlier);
+  }
+}
+
+// The library may leave out a GPU that there is, and says nothing (SysfsDevice). One for screens
+// alone is left out by us too.
+void RocmBackend::AppendUnlisted(std::vector<DeviceListing>& devices) {
+  const std::vector<std::string> compute = sysfs_.ComputeGpus();
+  std::string read;
+  std::string not_read;
+  for (const Card& card : opened_cards_) {
+    const bool listed = std::any_of(devices.begin(), devices.end(), [&](const auto& listing) {
+      return listing.identity.pci_bus_id == card.pci_address;
+    });
+    if (listed) continue;
+    const bool is_compute =
+        std::find(compute.begin(), compute.end(), card.pci_address) != compute.end();
+    if (is_compute) devices.push_back(ListCard(card, devices.size()));
+    std::string& text = is_compute ? read : not_read;
+    text += (text.empty() ? "" : " ") + card.pci_address;
+  }
+  LogUnlisted(read, not_read);
+}
+
+DeviceListing RocmBackend::ListCard(const Card& card, size_t index) const {
+  DeviceListing listing;
+  listing.identity.index = static_cast<int>(index);
+  listing.identity.name = sysfs_.ProductName(card);
+  listing.identity.pci_bus_id = card.pci_address;
+  listing.identity.drm_card = card.number;
+  const std::string id = sysfs_.UniqueId(card);
+  listing.identity.uuid = id.empty() ? card.pci_address : "GPU-" + id;
+  listing.device = std::make_shared<SysfsDevice>(sysfs_.DeviceFolder(card));
+  return listing;
+}
+
+void RocmBackend::LogUnlisted(const std::string& read, const std::string& not_read) {
+  const std::string unlisted = read + "|" + not_read;
+  if (unlisted == unlisted_) return;
+  unlisted_ = unlisted;
+  if (!read.empty()) {
+    base::LogWarn("AMD GPUs that ROCm SMI does not list are read from sysfs", {{"pci", read}});
+  }
+  if (!not_read.empty()) {
+    base::LogInfo("AMD cards are not read: no compute driver knows them", {{"pci", not_read}});
+  }
+}
+
+// The library's list never changes while it is open, so sysfs is looked at too.
+bool RocmBackend::Check() {
+  if (!initialized_) return true;
+  if (sysfs_.Cards() != opened_cards_) return false;
+  if (nothing_listed_ && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;
+  uint32_t count = 0;
+  const abi::Status status = Invoke(mark_, library_->device_count, &count);
+  if (status == abi::kSuccess) return count == opened_count_;
+  // Any other failure says nothing of the session: the readings will tell.
+  return status != abi::kInvalidArguments && status != abi::kInitError;
+}
+
+std::vector<CallCost> RocmBackend::CallCosts() const {
+  const auto library = loaded_.Get();
+  return library == nullptr ? std::vector<CallCost>{} : library->CallCosts();
+}
+
+void RocmBackend::Close() {
+  sessions_->fetch_add(1);
+  looks_at_nothing_ = 0;
+  if (!initialized_) return;
+  initialized_ = false;
+  // Whatever it answers, the next step is the same: rsmi_init.
+  Invoke(mark_, library_->shut_down);
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeRocmBackend(const std::string& library, const std::string& sysfs) {
+  return std::make_unique<RocmBackend>(
+      library.empty() ? Sonames() : std::vector<std::string>{library}, sysfs);
+}
+
+}  // namespace kgs::gpu::rocm

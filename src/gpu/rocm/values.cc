@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/rocm/values.h"
+
+namespace kgs::gpu::rocm {
+namespace {
+
+using model::MetricId;
+using model::Reading;
+
+constexpr double kBytesPerMib = 1024.0 * 1024.0;
+constexpr int64_t kColdestMillicelsius = -100'000;
+constexpr int64_t kHottestMillicelsius = 250'000;
+constexpr uint64_t kMostMicrowatts = 100'000'000'000;
+
+Reading InMib(const Bytes& bytes, base::SteadyTime taken) {
+  if (!bytes.value) return bytes.absent;
+  return Reading::Value(static_cast<double>(*bytes.value) / kBytesPerMib, taken);
+}
+
+}  // namespace
+
+model::Readings AllAbsent(model::Missing reason, const std::string& detail) {
+  model::Readings readings;
+  for (size_t i = 0; i < model::kMetricCount; ++i) {
+    readings[static_cast<MetricId>(i)] = Reading::Absent(reason, detail);
+  }
+  return readings;
+}
+
+model::Readings NothingOffered() {
+  return AllAbsent(model::Missing::kUnsupported, "rocm: not offered by AMD GPUs");
+}
+
+Reading Nonsense(const char* call, const std::string& what) {
+  return Reading::Absent(model::Missing::kDriverError,
+                         std::string(call) + ": the driver answered " + what);
+}
+
+Reading PercentReading(const char* call, uint64_t percent, base::SteadyTime taken) {
+  if (percent > 100) return Nonsense(call, "a utilization outside 0..100");
+  return Reading::Value(static_cast<double>(percent), taken);
+}
+
+Reading PowerReading(const char* call, uint64_t microwatts, base::SteadyTime taken) {
+  if (microwatts > kMostMicrowatts) return Nonsense(call, "more than 100 kW");
+  return Reading::Value(static_cast<double>(microwatts) / 1e6, taken);
+}
+
+Reading TemperatureReading(const char* call, int64_t millicelsius, base::SteadyTime taken) {
+  if (millicelsius < kColdestMillicelsius || millicelsius > kHottestMillicelsius) {
+    return Nonsense(call, "a temperature outside -100..250 C");
+  }
+  return Reading::Value(static_cast<double>(millicelsius) / 1000, taken);
+}
+
+void SetMemory(const Bytes& used, const Bytes& total, base::SteadyTime taken,
+               model::Readings& readings) {
+  Reading& used_mib = readings[MetricId::kMemoryUsedMib];
+  Reading& total_mib = readings[MetricId::kMemoryTotalMib];
+  Reading& percent = readings[MetricId::kMemoryUsedPercent];
+  used_mib = InMib(used, taken);
+  total_mib = InMib(total, taken);
+  if (total.value && *total.value == 0) {
+    used_mib = total_mib = percent = Nonsense(total.call, "a total of 0");
+  } else if (!used.value || !total.value) {
+    percent = used.value ? total.absent : used.absent;
+  } else if (*used.value > *total.value) {
+    used_mib = total_mib = percent = Nonsense(used.call, "more used than there is");
+  } else {
+    percent = Reading::Value(
+        100.0 * static_cast<double>(*used.value) / static_cast<double>(*total.value), taken);
+  }
+}
+
+}  // namespace kgs::gpu::rocm
