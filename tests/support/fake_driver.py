@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the script of the fake NVML library (tests/fake_nvml/README.md) and reads its counts."""
+"""Writes the scripts of the fake libraries (tests/fake_nvml/README.md) and reads their counts."""
 
 from pathlib import Path
 
@@ -70,14 +70,17 @@ def eight_gpus():
     ]
 
 
-class FakeNvml:
-    """The script of a fake driver. Change the members, then `write()`."""
+class FakeDriver:
+    """The script of a fake library. Change the members, then `write()`."""
 
-    def __init__(self, directory, gpus=None):
-        self.script = Path(directory) / "script"
-        self.calls_file = Path(directory) / "calls"
-        self.gpus = eight_gpus() if gpus is None else gpus
-        self.driver = "550.54.15"
+    # Of the environment variables: FAKE_NVML_SCRIPT.
+    prefix = ""
+
+    def __init__(self, directory, gpus, driver):
+        self.script = Path(directory) / f"{self.prefix.lower()}_script"
+        self.calls_file = Path(directory) / f"{self.prefix.lower()}_calls"
+        self.gpus = gpus
+        self.driver = driver
         # For the driver and every GPU: "error SYMBOL CODE", "hang SYMBOL", "delay SYMBOL MS".
         self.rules = []
         self._padding = ""
@@ -96,14 +99,51 @@ class FakeNvml:
 
     def environment(self):
         return {
-            "FAKE_NVML_SCRIPT": str(self.script),
-            "FAKE_NVML_CALLS": str(self.calls_file),
+            f"{self.prefix}_SCRIPT": str(self.script),
+            f"{self.prefix}_CALLS": str(self.calls_file),
         }
 
     def calls(self, symbol):
         """How often the driver's function was called so far."""
+        if not self.calls_file.exists():
+            return 0
         for line in self.calls_file.read_text().splitlines():
             name, count = line.split()
             if name == symbol:
                 return int(count)
         return 0
+
+
+class FakeNvml(FakeDriver):
+    """NVIDIA's; eight_gpus() unless told."""
+
+    prefix = "FAKE_NVML"
+
+    def __init__(self, directory, gpus=None):
+        super().__init__(directory, eight_gpus() if gpus is None else gpus, "550.54.15")
+
+
+class AmdGpu:
+    """The lines of one GPU in the script of the fake ROCm SMI."""
+
+    def __init__(self, index, **keys):
+        self.keys = {"pci": f"0000:{index + 3:02x}:00.0", "unique_id": f"{0xa0 + index:x}", **keys}
+        self.rules = []
+
+    @property
+    def uuid(self):
+        return f"GPU-{int(self.keys['unique_id'], 16):016x}"
+
+    def lines(self):
+        yield "gpu"
+        yield from (f"{key} {value}" for key, value in self.keys.items())
+        yield from self.rules
+
+
+class FakeRocm(FakeDriver):
+    """AMD's (tests/fake_rocm/README.md)."""
+
+    prefix = "FAKE_ROCM"
+
+    def __init__(self, directory, gpus):
+        super().__init__(directory, gpus, "6.8.5")

@@ -127,8 +127,9 @@ class Answering(Keda, Program):
 class Scaler(Answering):
     """One standalone process."""
 
-    def __init__(self, *arguments, fake=None, env=None, ports="auto", client=None):
-        """Ports are free ones unless `ports` is None; any flag can be given again."""
+    def __init__(self, *arguments, fake=None, env=None, ports="auto", client=None, prefix=list):
+        """Ports are free ones unless `ports` is None; any flag can be given again. `prefix` makes
+        of a command what is to be run instead."""
         self.client = client
         command = [BINARY, "--bind-address", "127.0.0.1", "--sampling-interval", "100ms",
                    "--health-check-interval", "1s"]
@@ -139,7 +140,7 @@ class Scaler(Answering):
         if fake is not None:
             command += ["--nvml-library", FAKE_NVML]
             environment.update(fake.environment())
-        super().__init__([*command, *arguments], environment)
+        super().__init__(prefix([*command, *arguments]), environment)
 
     def assert_stays_unavailable(self, text, **metadata):
         """Each new text is a new Kubernetes event: it is the same for more than three seconds."""
