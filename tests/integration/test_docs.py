@@ -159,8 +159,10 @@ def test_helm_commands(block):
 @pytest.mark.parametrize("file", documents.FILES, ids=lambda file: file.name)
 def test_flags_in_the_text(file, flags):
     known = set().union(*flags.values(), OTHERS_FLAGS)
-    for script in (documents.ROOT / "scripts").iterdir():
-        known |= set(re.findall(r"--[a-z][a-z-]*", script.read_text(encoding="utf-8")))
+    scripts = documents.ROOT / "scripts"
+    for script in [*scripts.iterdir(), *scripts.glob("*/*.py")]:
+        if script.is_file():
+            known |= set(re.findall(r"--[a-z][a-z-]*", script.read_text(encoding="utf-8")))
     named = set(re.findall(r"`(--[a-z][a-z-]*)", documents.prose(file)))
     assert named <= known
 
