@@ -155,6 +155,7 @@ void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
   page.Family("driver_released", MetricType::Gauge,
               "1 while the driver is let go of, as SIGUSR1 asked.");
   for (const model::SourceHealth& source : sources) {
+    if (source.absent) continue;
     page.Gauge({{"backend", source.backend}}, source.released ? 1 : 0);
   }
 }
