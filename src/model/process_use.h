@@ -32,6 +32,9 @@ struct ProcessUses {
   /// from poll to poll; else empty.
   std::string memory_problem;
   std::string utilization_problem;
+  /// Utilization cannot be told at this moment and will be again, as at the beginning of a session:
+  /// what was read before may stand in until it is stale.
+  bool not_ready = false;
 };
 
 /// What the processes of one pod use of one GPU.

@@ -12,8 +12,8 @@ using model::Reading;
 Reading Slot::Next(size_t index, const Reading& last, Reading fresh) {
   if (fresh.has_value()) {
     given[index] = true;
-  } else if (last.has_value() && (fresh.reason() == Missing::kNotReady ||
-                                  fresh.reason() == Missing::kNotSampledYet)) {
+  } else if (last.has_value() &&
+             (fresh.reason() == Missing::kNotReady || fresh.reason() == Missing::kNotSampledYet)) {
     return last.WithDetail(fresh.detail());
   } else if (fresh.reason() == Missing::kUnsupported && given[index]) {
     return Reading::Absent(Missing::kDriverError, fresh.detail() + ", which it was before");
@@ -28,7 +28,9 @@ void Slot::Take(gpu::DeviceSample sample) {
     if (!sample.slow[i]) slow_readings[static_cast<MetricId>(i)] = Reading();
   }
   slow = sample.slow;
-  processes = std::move(sample.processes);
+  if (!processes || !sample.processes || !sample.processes->not_ready) {
+    processes = std::move(sample.processes);
+  }
   state = sample.state;
   state_reason = std::move(sample.state_reason);
   recovery_action = std::move(sample.recovery_action);

@@ -32,7 +32,7 @@ struct Slot {
   /// By metric: a value was read at some time. Such a metric that turns unsupported is a failure:
   /// left out of an aggregate like one that never was, it could read as falling load.
   std::array<bool, model::kMetricCount> given{};
-  /// As the last Read had them.
+  /// As the last Read had them that knew them.
   std::optional<model::ProcessUses> processes;
 
   /// Takes what a Read brought. Where the driver merely has no sample at the moment, the last value

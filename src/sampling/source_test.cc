@@ -168,7 +168,9 @@ TEST_F(SourceTest, AReopenLeavesNoGapInTheReadings) {
   driver_->BreakSession();
   Round();
   // The other order: a reading belongs to a UUID, not to an index.
-  driver_->SetGpus({{.uuid = "GPU-b", .utilization = 21}, {.uuid = "GPU-a", .utilization = 11}});
+  model::ProcessUses uses{.processes = {{8}}, .not_ready = true};
+  driver_->SetGpus({{.uuid = "GPU-b", .utilization = 21},
+                    {.uuid = "GPU-a", .utilization = 11, .processes = uses}});
   clock_.Advance(1s);
   EXPECT_TRUE(Round());
   EXPECT_EQ(source_.Gpus()[0].identity.uuid, "GPU-b");
@@ -179,6 +181,12 @@ TEST_F(SourceTest, AReopenLeavesNoGapInTheReadings) {
   EXPECT_EQ(source_.Gpus()[1].processes.value().processes.at(0).pid, 7u);
   Round();
   EXPECT_EQ(Utilization(0).value(), 21);
+  EXPECT_EQ(source_.Gpus()[1].processes.value().processes.at(0).pid, 7u) << "stands in meanwhile";
+  uses.not_ready = false;
+  driver_->SetGpus({{.uuid = "GPU-b", .utilization = 21},
+                    {.uuid = "GPU-a", .utilization = 11, .processes = uses}});
+  Round();
+  EXPECT_EQ(source_.Gpus()[1].processes.value().processes.at(0).pid, 8u);
 }
 
 TEST_F(SourceTest, AFailedReopenServesNothingOn) {

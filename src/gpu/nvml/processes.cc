@@ -101,7 +101,7 @@ std::string Processes::ListAll(DeviceCalls& calls, Listed& listed) {
   return "";
 }
 
-std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now) {
+std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready) {
   const auto& symbol = calls.library().process_utilization;
   if (of_ == Of::kMigDevice) return "the driver tells no utilization by process of MIG devices";
   std::string nonsense;
@@ -110,15 +110,17 @@ std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now) {
         return calls.Call(symbol, utilization_, entries, count, last_seen_);
       });
   if (!nonsense.empty()) return nonsense;
-  // No process was busy, in the words of one driver or another.
-  if (code == abi::kNotFound || MissingOf(code) == model::Missing::kNotReady)
-    samples_.clear();
-  else if (code != abi::kSuccess)
+  // Not found: no process was busy.
+  if (code != abi::kSuccess && code != abi::kNotFound) {
+    *not_ready = MissingOf(code) == model::Missing::kNotReady;
     return Describe(symbol.name, code);
-  return TakeSamples(now);
+  }
+  if (TakeSamples(now)) return "";
+  *not_ready = true;
+  return "processes have been looked at only once so far";
 }
 
-std::string Processes::TakeSamples(base::SteadyTime now) {
+bool Processes::TakeSamples(base::SteadyTime now) {
   const unsigned long long seen_before = last_seen_;
   struct Sum {
     double percent = 0;
@@ -134,10 +136,10 @@ std::string Processes::TakeSamples(base::SteadyTime now) {
   }
   // The first look into a ring only learns where it ends: what is in it may be of long ago.
   const bool first = !std::exchange(looked_, true);
-  if (first && !sums.empty()) return "processes have been looked at only once so far";
+  if (first && !sums.empty()) return false;
   for (const auto& [pid, sum] : sums) busy_[pid] = {sum.percent / sum.count, now};
   std::erase_if(busy_, [&](const auto& entry) { return now - entry.second.taken > kSampleLasts; });
-  return "";
+  return true;
 }
 
 model::ProcessUses Processes::Read(DeviceCalls& calls, const base::Clock& clock) {
@@ -145,7 +147,7 @@ model::ProcessUses Processes::Read(DeviceCalls& calls, const base::Clock& clock)
   uses.taken = clock.Now();
   Listed listed;
   uses.memory_problem = ListAll(calls, listed);
-  uses.utilization_problem = ReadSamples(calls, uses.taken);
+  uses.utilization_problem = ReadSamples(calls, uses.taken, &uses.not_ready);
   for (const auto& [pid, busy] : busy_) {
     const auto found = listed.find(pid);
     if (found != listed.end()) {

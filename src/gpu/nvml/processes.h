@@ -54,8 +54,9 @@ class Processes {
                       const Symbol<Function>& symbol_v2, List& list, Listed& listed);
   std::string ListAll(DeviceCalls& calls, Listed& listed);
   /// Updates busy_. The reason where utilization is not known.
-  std::string ReadSamples(DeviceCalls& calls, base::SteadyTime now);
-  std::string TakeSamples(base::SteadyTime now);
+  std::string ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready);
+  /// False where it only learned where the ring ends.
+  bool TakeSamples(base::SteadyTime now);
 
   const Of of_;
   List compute_;

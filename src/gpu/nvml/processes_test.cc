@@ -81,8 +81,12 @@ TEST_F(ProcessesTest, AGpuWithoutAnyIsNoTrouble) {
 
 TEST_F(ProcessesTest, WhatWasInTheRingBeforeTheFirstLookIsNotCounted) {
   OpenGpu("process 7 1 90");
-  EXPECT_EQ(Read().utilization_problem, "processes have been looked at only once so far");
-  EXPECT_EQ(Read().utilization_problem, "");
+  ProcessUses uses = Read();
+  EXPECT_EQ(uses.utilization_problem, "processes have been looked at only once so far");
+  EXPECT_TRUE(uses.not_ready);
+  uses = Read();
+  EXPECT_EQ(uses.utilization_problem, "");
+  EXPECT_FALSE(uses.not_ready);
 }
 
 TEST_F(ProcessesTest, ASampleThatComesAfterAnEmptyRingCountsAtOnce) {
@@ -161,7 +165,13 @@ TEST_F(ProcessesTest, WithoutUtilizationMemoryIsKnown) {
 TEST_F(ProcessesTest, AFailureOfUtilizationIsNotIdleness) {
   OpenSeen("process 7 1 60");
   Script("gpu\nprocess 7 1 60\nerror nvmlDeviceGetProcessUtilization 999");
-  EXPECT_EQ(Read().utilization_problem, "nvmlDeviceGetProcessUtilization: Unknown Error");
+  ProcessUses uses = Read();
+  EXPECT_EQ(uses.utilization_problem, "nvmlDeviceGetProcessUtilization: Unknown Error");
+  EXPECT_FALSE(uses.not_ready);
+  Script("gpu\nprocess 7 1 60\nerror nvmlDeviceGetProcessUtilization 27");
+  uses = Read();
+  EXPECT_EQ(uses.utilization_problem, "nvmlDeviceGetProcessUtilization: Not Ready");
+  EXPECT_TRUE(uses.not_ready);
 }
 
 TEST_F(ProcessesTest, GraphicsAndMpsMayBeUnsupportedButMayNotFail) {
