@@ -120,8 +120,10 @@ void Source::Release() {
 }
 
 void Source::EndRelease() {
-  base::LogInfo("GPU driver is opened again, having been let go of",
-                {{"backend", std::string(backend_->name())}});
+  if (!absent_) {
+    base::LogInfo("GPU driver is opened again, having been let go of",
+                  {{"backend", std::string(backend_->name())}});
+  }
   phase_ = Phase::kClosed;
   next_open_.reset();
   reopen_for_.clear();
@@ -237,7 +239,9 @@ bool Source::FinishRound() {
 }
 
 void Source::ReleaseDone() {
-  base::LogInfo("GPU driver is let go of", {{"backend", std::string(backend_->name())}});
+  if (!absent_) {
+    base::LogInfo("GPU driver is let go of", {{"backend", std::string(backend_->name())}});
+  }
   phase_ = Phase::kReleased;
   was_open_ = false;
   needs_new_process_ = false;
