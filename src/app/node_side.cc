@@ -133,6 +133,12 @@ std::vector<base::ThreadHealth> NodeSide::Health() const {
 
 http::NodeMetrics NodeSide::Metrics() const {
   http::NodeMetrics metrics{Snapshot(), max_reading_age_, WhyBlind(), &sampling_counters_, {}};
+  for (const auto& driver : sampler_->CallCosts()) {
+    for (const gpu::CallCost& cost : driver.calls) {
+      metrics.driver_calls.push_back(
+          {driver.backend, std::string(cost.call), cost.calls, cost.seconds, cost.longest_seconds});
+    }
+  }
   if (pod_resources_ != nullptr) {
     metrics.pods = http::PodMetrics{pod_resources_->Latest(), &pod_resources_counters_};
     metrics.scrapes = http::ScrapeMetrics{scraper_->targets(), &scrape_counters_};

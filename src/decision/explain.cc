@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decision/explain.h"
 
+#include <utility>
+
+#include "decision/gpu_health.h"
+
 namespace kgs::decision {
 namespace {
 
@@ -104,6 +108,8 @@ std::vector<std::string> Warnings(const Question& question, const Sight& sight) 
   if (shared > 0) warnings.push_back(SharedText(question.spec, shared));
   if (mig_shared > 0) warnings.push_back(MigSharedText(question.spec, mig_shared));
   if (split > 0) warnings.push_back(SplitText(question.spec, split));
+  std::string trouble = GpuTrouble(sight, question.now);
+  if (!trouble.empty()) warnings.push_back(std::move(trouble));
   return warnings;
 }
 

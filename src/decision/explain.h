@@ -22,7 +22,8 @@ std::vector<std::string> LostTexts(const Sight& sight);
 std::vector<std::string> MissingTexts(const Question& question, const Sight& sight,
                                       const Decision& decision);
 
-/// Preallocated memory, shared GPUs and how they are split, what MIG devices share.
+/// Preallocated memory, shared GPUs and how they are split, what MIG devices share, GPUs that are
+/// not well.
 std::vector<std::string> Warnings(const Question& question, const Sight& sight);
 
 }  // namespace kgs::decision

@@ -10,6 +10,7 @@
 #include "base/build_info.h"
 #include "base/strings.h"
 #include "catalogue/metrics.h"
+#include "http/device_metrics.h"
 #include "http/fleet_metrics.h"
 #include "http/page_builder.h"
 
@@ -58,12 +59,6 @@ constexpr std::array<ReadingRow, 14> kReadingRows = {{
      "Data received by the GPU over NVLink."},
 }};
 
-Labels LabelsOf(const model::GpuIdentity& gpu) {
-  return {{"gpu_index", std::to_string(gpu.index)},
-          {"gpu_uuid", base::ReplaceInvalidUtf8(gpu.uuid)},
-          {"gpu_name", base::ReplaceInvalidUtf8(gpu.name)}};
-}
-
 /// What a MIG device has in common with its GPU is on the GPU's series alone: a sum over all series
 /// would count it again.
 bool IsItsGpus(const model::GpuSnapshot& gpu, MetricId metric) {
@@ -77,7 +72,7 @@ void AddReadings(const NodeMetrics& node, base::SteadyTime now, PageBuilder& pag
       const model::Reading& reading = gpu.readings[row.id];
       if (gpu.state == model::DeviceState::kLost || IsItsGpus(gpu, row.id)) continue;
       if (!reading.FreshAt(now, node.max_reading_age)) continue;
-      page.Gauge(LabelsOf(gpu.identity), reading.value() * row.factor);
+      page.Gauge(GpuLabels(gpu.identity), reading.value() * row.factor);
     }
   }
 }
@@ -91,7 +86,7 @@ void AddReadingAges(const NodeMetrics& node, base::SteadyTime now, PageBuilder& 
     for (const catalogue::Metric& metric : catalogue::Metrics()) {
       const model::Reading& reading = gpu.readings[metric.id];
       if (!reading.has_value() || IsItsGpus(gpu, metric.id)) continue;
-      Labels labels = LabelsOf(gpu.identity);
+      Labels labels = GpuLabels(gpu.identity);
       labels.push_back({"metric", std::string(metric.name)});
       page.Gauge(std::move(labels), std::max(base::Seconds(now - reading.taken()), 0.0));
     }
@@ -123,41 +118,6 @@ void AddPodUses(const NodeMetrics& node, base::SteadyTime now, PageBuilder& page
   each(&model::PodUses::memory_problem, [&](Labels labels, const model::PodUse& use) {
     if (use.memory_mib) page.Gauge(std::move(labels), *use.memory_mib * kBytesPerMib);
   });
-}
-
-void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
-  const auto& sources = snapshot.sources;
-  const auto& gpus = snapshot.gpus;
-  // With every driver closed nobody knows how many there are.
-  page.Family("gpu_device_count", MetricType::Gauge,
-              "GPUs that a driver answers for, without their MIG devices.");
-  if (std::any_of(sources.begin(), sources.end(), [](const auto& source) { return source.open; })) {
-    page.Gauge({}, static_cast<double>(std::count_if(gpus.begin(), gpus.end(), [](const auto& gpu) {
-                 return gpu.state == model::DeviceState::kPresent && !gpu.identity.mig;
-               })));
-  }
-  page.Family("gpu_lost", MetricType::Gauge,
-              "1 for a GPU that the driver says is gone or no longer lists.");
-  for (const model::GpuSnapshot& gpu : gpus) {
-    page.Gauge(LabelsOf(gpu.identity), gpu.state == model::DeviceState::kLost ? 1 : 0);
-  }
-  page.Family("gpu_call_hung", MetricType::Gauge,
-              "1 while a driver call for the GPU has not returned for so long that it counts as "
-              "hung.");
-  for (const model::GpuSnapshot& gpu : gpus) {
-    page.Gauge(LabelsOf(gpu.identity), gpu.hung_call.empty() ? 0 : 1);
-  }
-  page.Family("driver_open", MetricType::Gauge, "1 while the driver is open.");
-  for (const model::SourceHealth& source : sources) {
-    if (source.absent) continue;
-    page.Gauge({{"backend", source.backend}}, source.open ? 1 : 0);
-  }
-  page.Family("driver_released", MetricType::Gauge,
-              "1 while the driver is let go of, as SIGUSR1 asked.");
-  for (const model::SourceHealth& source : sources) {
-    if (source.absent) continue;
-    page.Gauge({{"backend", source.backend}}, source.released ? 1 : 0);
-  }
 }
 
 void AddSampling(const telemetry::SamplingCounters& sampling, PageBuilder& page) {
@@ -221,8 +181,10 @@ Page MetricsPage(const MetricsInput& input) {
       AddReadingAges(node, input.now, page);
       AddPodUses(node, input.now, page);
       AddDevices(*node.snapshot, page);
+      AddGpuHealth(*node.snapshot, page);
     }
     AddSampling(*node.sampling, page);
+    AddDriverCalls(node.driver_calls, page);
     if (node.pods) AddPods(*node.pods, input.now, page);
     if (node.scrapes) AddScrapes(*node.scrapes, page);
   }

@@ -44,6 +44,17 @@ struct EndpointMetrics {
   const telemetry::EndpointCounters* counters = nullptr;
 };
 
+/// What the calls of one of a driver's functions have taken since the process started.
+struct DriverCallMetrics {
+  /// "nvml".
+  std::string backend;
+  /// "nvmlDeviceGetPowerUsage".
+  std::string call;
+  uint64_t calls = 0;
+  double seconds = 0;
+  double longest_seconds = 0;
+};
+
 /// Of a process that reads GPUs.
 struct NodeMetrics {
   /// Null before the first sample.
@@ -57,6 +68,7 @@ struct NodeMetrics {
   std::optional<PodMetrics> pods;
   /// Nothing where no engine is asked.
   std::optional<ScrapeMetrics> scrapes = std::nullopt;
+  std::vector<DriverCallMetrics> driver_calls = {};
 };
 
 /// What a trigger of a workload is answered at the moment; one of its numbers, of which most have

@@ -57,6 +57,7 @@ class MetricsPageTest : public ::testing::Test {
     // Not owned: the page is built before this returns.
     const std::shared_ptr<const model::NodeSnapshot> shared(std::shared_ptr<void>(), snapshot);
     input.node = NodeMetrics{shared, kMaxAge, why_blind, &sampling_, {}};
+    input.node->driver_calls = driver_calls_;
     input.scaler = &scaler_;
     return MetricsPage(input);
   }
@@ -98,8 +99,20 @@ class MetricsPageTest : public ::testing::Test {
     lost.state = DeviceState::kLost;
     lost.readings[MetricId::kGpuUtilization] = Reading::Value(99, kNow);
     lost.pod_uses = busy.pod_uses;
+    lost.health.xids = {{.code = 31, .count = 12, .last = kNow},
+                        {.code = 79, .count = 1, .last = kNow}};
+    lost.health.recovery_action = "reset";
+    lost.identity.pci_bus_id = "00000000:C1:00.0";
 
-    snapshot_.gpus = {busy, ailing, lost};
+    model::GpuSnapshot mig = Gpu(3, "NVIDIA H100 80GB HBM3 MIG 1g.10gb");
+    mig.identity.mig = model::MigPlace{.parent_uuid = busy.identity.uuid,
+                                       .gpu_instance = 7,
+                                       .compute_instance = 0,
+                                       .profile = "1g.10gb"};
+
+    snapshot_.gpus = {busy, ailing, lost, mig};
+    driver_calls_ = {{"nvml", "nvmlDeviceGetPowerUsage", 14402, 1.5, 0.03125},
+                     {"nvml", "nvmlInit_v2", 2, 0.25, 0.125}};
     sampling_.collections.Add(7201);
     sampling_.collection_errors.Add(3);
     sampling_.driver_opens.Add(2);
@@ -112,6 +125,7 @@ class MetricsPageTest : public ::testing::Test {
   }
 
   model::NodeSnapshot snapshot_;
+  std::vector<DriverCallMetrics> driver_calls_;
   telemetry::SamplingCounters sampling_;
   telemetry::ScalerCounters scaler_;
 };
@@ -313,7 +327,8 @@ class FleetMetricsTest : public MetricsPageTest {
                              "",
                              &sampling_,
                              PodMetrics{state_, &pod_counters_},
-                             ScrapeMetrics{12, &scrape_counters_}};
+                             ScrapeMetrics{12, &scrape_counters_},
+                             {{"nvml", "nvmlInit_v2", 2, 0.25, 0.125}}};
     input.publisher = PublisherMetrics{2, 1, &publisher_counters_};
     input.receiver = ReceiverMetrics{3, report_ages_, &receiver_counters_, &review_counters_};
     input.kubernetes = kubernetes_;

@@ -143,6 +143,12 @@ void Sampler::Count(const model::NodeSnapshot& snapshot, double seconds) {
   counters_.collection_duration.Observe(seconds);
 }
 
+std::vector<Sampler::DriverCosts> Sampler::CallCosts() const {
+  std::vector<DriverCosts> costs;
+  for (const auto& source : sources_) costs.push_back({source->backend(), source->CallCosts()});
+  return costs;
+}
+
 std::vector<base::ThreadHealth> Sampler::Health() const {
   const SteadyTime now = clock_.Now();
   std::vector<base::ThreadHealth> health;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,8 +32,8 @@ struct SamplerOptions {
   std::function<void(model::NodeSnapshot&)> complete;
 };
 
-/// Owns all calls into drivers. Latest() and Health() may be called from any thread; they never
-/// wait for a driver.
+/// Owns all calls into drivers. Latest(), CallCosts() and Health() may be called from any thread;
+/// they never wait for a driver.
 class Sampler {
  public:
   /// \p on_snapshot is called on the sampler's thread after each publication and must not block.
@@ -66,6 +67,13 @@ class Sampler {
 
   /// Null before the first round.
   std::shared_ptr<const model::NodeSnapshot> Latest() const { return latest_.Get(); }
+  /// What the calls of one driver have taken so far.
+  struct DriverCosts {
+    std::string backend;
+    std::vector<gpu::CallCost> calls;
+  };
+  /// Of every driver that counts them.
+  std::vector<DriverCosts> CallCosts() const;
   /// The sampler's own loop and each lane.
   std::vector<base::ThreadHealth> Health() const;
 

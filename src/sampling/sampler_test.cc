@@ -122,6 +122,17 @@ TEST_F(SamplerTest, ALongIntervalDelaysNeitherTheReleaseNorItsEnd) {
   EXPECT_TRUE(sampler->Stop(1min));
 }
 
+TEST_F(SamplerTest, PassesOnWhatDriverCallsTake) {
+  const auto sampler = Make(clock_, 60s);
+  sampler->RunRound();
+  const auto costs = sampler->CallCosts();
+  ASSERT_EQ(costs.size(), 1u);
+  EXPECT_EQ(costs[0].backend, "fake");
+  ASSERT_EQ(costs[0].calls.size(), 1u);
+  EXPECT_EQ(costs[0].calls[0].call, "fakeOpen");
+  EXPECT_EQ(costs[0].calls[0].calls, 1u);
+}
+
 TEST_F(SamplerTest, APublishedSnapshotNeverChanges) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 1}});
   const auto sampler = Make(clock_, 60s);

@@ -67,6 +67,9 @@ class Source {
   model::SourceHealth Health() const;
   std::vector<model::GpuSnapshot> Gpus() const;
   std::vector<LaneStatus> Lanes() const;
+  /// Any thread.
+  std::string backend() const { return std::string(backend_->name()); }
+  std::vector<gpu::CallCost> CallCosts() const { return backend_->CallCosts(); }
   /// The driver is being opened, or is to be let go of: the next round is worth an early start.
   bool unsettled() const {
     return phase_ == Phase::kOpening || (orders_.release && phase_ != Phase::kReleased);

@@ -18,7 +18,7 @@ def released(scaler):
 
 
 def test_no_driver_call_until_the_time_is_over(fake, start):
-    scaler = start("--driver-release-time", "3s", fake=fake).wait_sampled()
+    scaler = start("--driver-release-time", "8s", fake=fake).wait_sampled()
     assert scaler.value() == 80
     assert not released(scaler)
     shutdowns = fake.calls("nvmlShutdown")

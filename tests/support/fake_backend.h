@@ -210,6 +210,10 @@ class FakeBackend final : public gpu::Backend {
     base::MutexLock lock(driver_->mutex_);
     return std::exchange(driver_->xids_, {});
   }
+  std::vector<gpu::CallCost> CallCosts() const override {
+    base::MutexLock lock(driver_->mutex_);
+    return {{"fakeOpen", static_cast<uint64_t>(driver_->opens_), 0.5, 0.25}};
+  }
   void Close() override {
     driver_->close_gate.Pass();
     base::MutexLock lock(driver_->mutex_);

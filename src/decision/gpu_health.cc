@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decision/gpu_health.h"
+
+#include <algorithm>
+
+#include "decision/problem_text.h"
+
+namespace kgs::decision {
+namespace {
+
+using model::GpuSnapshot;
+using model::PodGpu;
+
+/// The GPU that \p gpu is a part of; null where it is none, or its GPU is not known.
+const GpuSnapshot* ParentOf(const PodGpu& gpu) {
+  const auto& mig = gpu.snapshot().identity.mig;
+  if (!mig) return nullptr;
+  const auto parent = std::ranges::find_if(gpu.node->gpus, [&](const GpuSnapshot& other) {
+    return !other.identity.mig && other.identity.uuid == mig->parent_uuid;
+  });
+  return parent == gpu.node->gpus.end() ? nullptr : &*parent;
+}
+
+}  // namespace
+
+bool IsApplicationXid(uint64_t code) {
+  constexpr uint64_t kOfApplications[] = {13, 31, 43, 45, 68, 109};
+  return std::ranges::find(kOfApplications, code) != std::end(kOfApplications);
+}
+
+std::string HealthText(const model::GpuHealth& health, base::SteadyTime now) {
+  std::string text;
+  for (const model::XidCount& xid : health.xids) {
+    if (IsApplicationXid(xid.code) || now - xid.last > kXidOfLate) continue;
+    text += (text.empty() ? "had XID " : ", XID ") + std::to_string(xid.code);
+    text += xid.count == 1 ? " once" : " " + std::to_string(xid.count) + " times";
+  }
+  if (!text.empty()) text += ", of late";
+  if (!health.recovery_action.empty()) {
+    text += (text.empty() ? "" : "; ") + std::string("its driver asks for: ");
+    text += health.recovery_action;
+  }
+  return text;
+}
+
+std::string GpuTrouble(const Sight& sight, base::SteadyTime now) {
+  std::vector<std::string> troubles;
+  for (const Replica& replica : sight.replicas) {
+    for (const model::PodView* pod : replica.unit.pods) {
+      for (const PodGpu& gpu : pod->gpus) {
+        for (const GpuSnapshot* one : {&gpu.snapshot(), ParentOf(gpu)}) {
+          const std::string text = one == nullptr ? "" : HealthText(one->health, now);
+          if (text.empty()) continue;
+          troubles.push_back("pod " + pod->pod->name.Text() + ": " + NameOf(*one) + " " + text);
+        }
+      }
+    }
+  }
+  return troubles.empty() ? "" : Summary("GPU trouble", troubles);
+}
+
+}  // namespace kgs::decision
