@@ -35,6 +35,9 @@ struct SourceOptions {
   int barren_rounds = 10;
 };
 
+/// Why there is no reading while the driver is let go of.
+extern const char* const kReleasedReason;
+
 /// What is wanted of a source in a round.
 struct Orders {
   /// Of the metrics that block for long only these are read.
