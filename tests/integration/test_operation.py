@@ -224,7 +224,7 @@ def test_healthz_lists_the_threads(fake, start):
     status, health = scaler.probe("/healthz")
     assert (status, health["status"]) == (200, "ok")
     names = [row["name"] for row in health["threads"]]
-    assert names == ["sampler", "nvml", *(f"nvml-{i}" for i in range(8)), "streams",
+    assert names == ["sampler", "nvml", *(f"nvml-{i}" for i in range(8)), "rocm", "streams",
                      "lookups"]
     for row in health["threads"]:
         assert 0 <= row["age_seconds"] < row["limit_seconds"]
