@@ -5,7 +5,8 @@ import contextlib
 import time
 
 from hardware_check import comparison, costs, steps
-from hardware_check.basics import Problem, Recording, progress, public_words, short_uuid
+from hardware_check.basics import (FAILED, Problem, Recording, Step, progress, public_words,
+                                   short_uuid)
 from hardware_check.loads import CommandLoad, CudaLoad
 
 POLL_S = 1
@@ -97,12 +98,16 @@ class Check:
 
     def _note_streams(self):
         for name, stream in self._streams.items():
+            what = f"{name} goes on and is understood"
+            strange = (f"{stream.strange_lines} of {stream.lines} lines are not understood, the "
+                       f"first: {stream.first_strange}")
             if stream.ended() is not None:
-                self.results.not_tried.append(f"{name} ended early, with status {stream.ended()}")
-            if stream.strange_lines:
-                self.results.not_tried.append(
-                    f"{name} wrote {stream.strange_lines} lines that are not understood and were "
-                    f"left out, the first: {stream.first_strange}")
+                found = f"it ended with status {stream.ended()}"
+                self.results.steps.append(Step(what, FAILED, found))
+            elif stream.strange_lines == stream.lines:
+                self.results.steps.append(Step(what, FAILED, strange))
+            elif stream.strange_lines:
+                self.results.not_tried.append(f"{name}: {strange}")
 
     # Phases.
 
@@ -119,14 +124,7 @@ class Check:
     def _phases_with_command(self, seconds):
         self.results.load = "a command of who ran the check"
         self._phase("before", seconds / 4)
-        load = CommandLoad(self._options.load)
-        try:
-            self._phase("load", seconds / 2)
-            ended = not load.running()
-        finally:
-            load.kill()
-        if ended:
-            self.results.not_tried.append("the command of --load ended by itself during its phase")
+        self._phase("load", seconds / 2, CommandLoad(self._options.load))
         self._phase("after", seconds / 4)
 
     def _phases_with_cuda(self, seconds):
@@ -139,19 +137,13 @@ class Check:
             return
         self.results.load = (f"built in, on {short_uuid(compute.uuid)} "
                              f"({public_words(compute.name)}), {compute.allocated_mib:.0f} MiB")
-        try:
-            busy = self._phase("compute", seconds / 3)
-        finally:
-            compute.kill()
+        busy = self._phase("compute", seconds / 3, compute)
         copy = self._start_cuda("copy", seconds)
         copying = None
         if copy.error:
             self.results.not_tried.append(f"a load of copies: {copy.error}")
         else:
-            try:
-                copying = self._phase("copy", seconds / 4)
-            finally:
-                copy.kill()
+            copying = self._phase("copy", seconds / 4, copy)
         after = self._phase("idle again", seconds / 6)
         self.results.steps += steps.load_shows(self._recording, compute, idle, busy, copying, after)
 
@@ -160,7 +152,18 @@ class Check:
         # Twice what it is for: it is killed before.
         return CudaLoad(kind, 2 * seconds + 60, self._options.cuda_library).wait()
 
-    def _phase(self, name, seconds):
+    def _phase(self, name, seconds, load=None):
+        """A phase with a load that runs, which is killed in the end."""
+        try:
+            phase = self._record_phase(name, seconds)
+            if load and not load.running():
+                self.results.not_tried.append(f"a whole phase of {name}: the load ended by itself")
+        finally:
+            if load:
+                load.kill()
+        return phase
+
+    def _record_phase(self, name, seconds):
         """Records the scaler for so long, nvidia-smi being recorded beside."""
         progress(f"{seconds:.0f} s: {name}")
         begin = time.monotonic()

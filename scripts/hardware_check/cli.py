@@ -3,6 +3,7 @@
 
 import argparse
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -89,10 +90,14 @@ def main():
     options = parser.parse_args()
     if (options.command == "bundle") != (options.folder is not None):
         parser.error("bundle DIR makes a bundle; without either the check is run")
+    # Ends what was started, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _bundle(options) if options.command == "bundle" else _run(options)
     except Problem as problem:
         print(f"hardware-check: {problem}", file=sys.stderr)
     except OSError as error:
         print(f"hardware-check: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("hardware-check: interrupted, no report written", file=sys.stderr)
     return 2

@@ -147,15 +147,17 @@ class Load:
     def _uuid(self, device):
         def ask(name):
             value = ctypes.create_string_buffer(16)
-            self._cuda.call(name, value, device)
+            try:
+                self._cuda.call(name, value, device)
+            except CudaError:
+                return None
             return value.raw.hex()
-        gpu = own = ask("cuDeviceGetUuid")
-        try:
-            own = ask("cuDeviceGetUuid_v2")
-        except CudaError:
-            pass
+        gpu, own = ask("cuDeviceGetUuid"), ask("cuDeviceGetUuid_v2")
+        if gpu is None and own is None:
+            raise CudaError("cuDeviceGetUuid: no answer, so that nobody knows which GPU it is")
         # Only of a MIG device the newer call has another answer.
-        kind = "GPU" if own == gpu else "MIG"
+        kind = "GPU" if None in (gpu, own) or own == gpu else "MIG"
+        own = own or gpu
         return "-".join([kind, own[:8], own[8:12], own[12:16], own[16:20], own[20:]])
 
     def compute(self):

@@ -99,6 +99,9 @@ class Scaler:
             command += ["--nvml-library", self._nvml_library]
         if self.always_reads:
             command += ["--always-read", SLOW_METRICS]
+        if self.offers("--driver-release-time"):
+            # So long that it is SIGUSR2 that ends it.
+            command += ["--driver-release-time", "10m"]
         self.process = subprocess.Popen(command, env=self._environment(), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         universal_newlines=True)

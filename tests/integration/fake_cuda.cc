@@ -67,6 +67,13 @@ Code cuDeviceGetUuid(unsigned char* uuid, int device) {
   return Answer("cuDeviceGetUuid", device == kDevice);
 }
 
+// With FAKE_CUDA_MIG the device is a MIG device of that GPU.
+Code cuDeviceGetUuid_v2(unsigned char* uuid, int device) {
+  const Code code = cuDeviceGetUuid(uuid, device);
+  if (std::getenv("FAKE_CUDA_MIG") != nullptr) uuid[15] = 2;  // NOLINT(concurrency-mt-unsafe)
+  return code;
+}
+
 Code cuDeviceGetAttribute(int* value, int attribute, int device) {
   const bool known = attribute == 16 || attribute == 75 || attribute == 76;
   *value = attribute == 16 ? static_cast<int>(kMultiprocessors) : attribute == 75 ? 9 : 0;
