@@ -105,8 +105,8 @@ TEST_F(SlowLaneTest, IsReadOnceARoundAtMost) {
 TEST_F(SlowLaneTest, ACallThatHangsIsNamedAndTheGpuIsReadOn) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10, .slow_pcie_tx = 7}});
   Want(MetricId::kPcieTxKbps);
-  OpenAndRead();
   driver_->slow_gates[0].Close();
+  OpenAndRead();
   Round();
   driver_->slow_gates[0].AwaitHeld();
   clock_.Advance(2s);
