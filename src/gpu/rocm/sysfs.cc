@@ -67,8 +67,9 @@ std::optional<uint64_t> Property(const std::string& properties, const std::strin
 /// amdgpu's folder below \p device_folder, or empty.
 std::string HwmonFolder(const std::string& device_folder) {
   if (device_folder.empty()) return "";
-  for (const std::string& name : NamesIn(device_folder + "/hwmon")) {
-    const std::string folder = device_folder + "/hwmon/" + name;
+  const std::string parent = device_folder + "/hwmon/";
+  for (const std::string& name : NamesIn(parent)) {
+    std::string folder = parent + name;
     if (Line(folder + "/name") == "amdgpu") return folder;
   }
   return "";
@@ -169,10 +170,9 @@ Reading ReadHwmonPower(const std::string& device_folder, base::SteadyTime taken)
 Reading ReadHwmonTemperature(const std::string& device_folder, base::SteadyTime taken) {
   const std::string hwmon = HwmonFolder(device_folder);
   for (const char* sensor : {"edge", "junction"}) {
-    for (const char* number : {"1", "2", "3"}) {
-      const std::string stem = std::string("temp") + number;
-      if (Line(hwmon + "/" + stem + "_label") != sensor) continue;
-      const std::string name = stem + "_input";
+    for (const char* const stem : {"temp1", "temp2", "temp3"}) {
+      if (Line(fs::path(hwmon) / (std::string(stem) + "_label")) != sensor) continue;
+      const std::string name = std::string(stem) + "_input";
       const FileNumber millicelsius = ReadNumber(hwmon, name.c_str());
       if (!millicelsius.value) return millicelsius.absent;
       return TemperatureReading(name.c_str(), *millicelsius.value, taken);
