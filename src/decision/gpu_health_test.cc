@@ -62,10 +62,11 @@ TEST_F(GpuHealthTest, WhatIsTheApplicationsIsPassedOver) {
 
 TEST_F(GpuHealthTest, ARecoveryActionIsSaidWhileItStands) {
   SetPods({{50}});
-  ChangeNode(0, [](model::NodeSnapshot& node) { node.gpus[0].health.recovery_action = "reset"; });
-  EXPECT_THAT(Warned(), ElementsAre(HasSubstr("its driver asks for: reset")));
+  ChangeNode(0,
+             [](model::NodeSnapshot& node) { node.gpus[0].health.recovery_action = "gpu_reset"; });
+  EXPECT_THAT(Warned(), ElementsAre(HasSubstr("its driver asks for: gpu_reset")));
   Pass(24h);
-  EXPECT_THAT(Warned(), ElementsAre(HasSubstr("its driver asks for: reset")));
+  EXPECT_THAT(Warned(), ElementsAre(HasSubstr("its driver asks for: gpu_reset")));
 }
 
 TEST_F(GpuHealthTest, OfAMigDeviceThatOfItsGpuIsSaidToo) {

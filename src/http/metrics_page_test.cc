@@ -101,7 +101,7 @@ class MetricsPageTest : public ::testing::Test {
     lost.pod_uses = busy.pod_uses;
     lost.health.xids = {{.code = 31, .count = 12, .last = kNow},
                         {.code = 79, .count = 1, .last = kNow}};
-    lost.health.recovery_action = "reset";
+    lost.health.recovery_action = "gpu_reset";
     lost.identity.pci_bus_id = "00000000:C1:00.0";
 
     model::GpuSnapshot mig = Gpu(3, "NVIDIA H100 80GB HBM3 MIG 1g.10gb");
