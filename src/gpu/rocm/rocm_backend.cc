@@ -53,6 +53,7 @@ class RocmBackend final : public Backend {
 
  private:
   absl::StatusOr<Session> ListDevices();
+  absl::StatusOr<Session> WithoutLibrary(const absl::Status& error);
   DeviceListing List(const Identification& found) const;
   void TellApartByUuid(std::vector<DeviceListing>& devices) const;
   void AppendUnlisted(std::vector<DeviceListing>& devices);
@@ -68,6 +69,8 @@ class RocmBackend final : public Backend {
   base::Latest<Library> loaded_;
   /// rsmi_init counts its callers: one rsmi_shut_down for each success.
   bool initialized_ = false;
+  /// The library did not open: the session is of what sysfs has.
+  bool files_alone_ = false;
   /// Counts up whenever indices become invalid.
   const std::shared_ptr<SessionTicket::Counter> sessions_ =
       std::make_shared<SessionTicket::Counter>(0);
@@ -93,10 +96,25 @@ absl::StatusOr<Session> RocmBackend::Open() {
     loaded_.Set(library_);
   }
   const abi::Status status = Invoke(mark_, library_->init, abi::kThreadOnlyMutex);
-  if (status != abi::kSuccess) return OpenError(library_->init.name, status);
+  if (status != abi::kSuccess) return WithoutLibrary(OpenError(library_->init.name, status));
   initialized_ = true;
   auto session = ListDevices();
   if (!session.ok()) Close();
+  return session;
+}
+
+// A lock that a killed process left keeps the library closed for as long as the pod lives: its files
+// say the same.
+absl::StatusOr<Session> RocmBackend::WithoutLibrary(const absl::Status& error) {
+  Session session;
+  AppendUnlisted(session.devices);
+  if (session.devices.empty()) return error;
+  base::LogWarn("ROCm SMI does not open, so AMD GPUs are read from sysfs",
+                {{"reason", std::string(error.message())}});
+  files_alone_ = true;
+  nothing_listed_ = false;
+  known_.Remember(session.devices, sessions_->load());
+  known_.AppendVanished(session.devices);
   return session;
 }
 
@@ -195,8 +213,9 @@ void RocmBackend::LogUnlisted(const std::string& read, const std::string& not_re
 
 // The library's list never changes while it is open, so sysfs is looked at too.
 bool RocmBackend::Check() {
-  if (!initialized_) return true;
+  if (!initialized_ && !files_alone_) return true;
   if (sysfs_.Cards() != opened_cards_) return false;
+  if (files_alone_) return true;
   if (nothing_listed_ && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;
   uint32_t count = 0;
   const abi::Status status = Invoke(mark_, library_->device_count, &count);
@@ -213,6 +232,7 @@ std::vector<CallCost> RocmBackend::CallCosts() const {
 void RocmBackend::Close() {
   sessions_->fetch_add(1);
   looks_at_nothing_ = 0;
+  files_alone_ = false;
   if (!initialized_) return;
   initialized_ = false;
   // Whatever it answers, the next step is the same: rsmi_init.

@@ -104,6 +104,24 @@ TEST_F(BackendTest, AMissingLibraryIsLoadedOnceItIsThere) {
   late->Close();
 }
 
+TEST_F(BackendTest, WithTheLibraryLockedTheFilesAreRead) {
+  testing::FakeSysfs::Write(first_ / "gpu_busy_percent", "37");
+  sysfs_.AddKfdNode(1, 4660, "location_id 768\ndomain 0");
+  sysfs_.AddKfdNode(2, 4661, "location_id 1024\ndomain 0");
+  for (const char* code : {"8", "16"}) {
+    const Session session = Open(std::string("error rsmi_init ") + code + "\ngpu\n");
+    ASSERT_EQ(session.devices.size(), 2u);
+    EXPECT_EQ(session.devices[0].identity.pci_bus_id, "0000:03:00.0");
+    EXPECT_THAT(Read(session, MetricId::kGpuUtilization), IsValue(37));
+    EXPECT_TRUE(backend_->Check()) << "it is no session that must be opened anew";
+  }
+  sysfs_.AddCard(3, "0000:05:00.0");
+  EXPECT_FALSE(backend_->Check()) << "another card";
+  const auto inits = Calls("rsmi_init");
+  Open("gpu\n");
+  EXPECT_EQ(Calls("rsmi_init"), inits + 1) << "the library is tried again";
+}
+
 TEST_F(BackendTest, FailuresToOpenAreNamed) {
   EXPECT_EQ(OpenFailure("error rsmi_init 8\ngpu\n"),
             "rsmi_init: Initialization error; ROCm SMI writes the cause to standard error (a lock "
