@@ -115,11 +115,11 @@ TEST(Options, EveryFlagIsAnEnvironmentVariableAndTheFlagWins) {
   EXPECT_EQ(Parse({}, {{"KGS_PORT", "7000"}}).options.port, 7000);
   EXPECT_EQ(Parse({"--port", "7001"}, {{"KGS_PORT", "7000"}}).options.port, 7001);
   const std::set<std::string> any_text = {
-      "--bind-address",   "--nvml-library",    "--rocm-library",
-      "--simulated-gpus", "--kubeconfig",      "--node-name",
-      "--tls-cert",       "--tls-key",         "--tls-client-ca",
-      "--agent-tls-cert", "--agent-tls-key",   "--hub-ca",
-      "--hub-token",      "--hub-server-name", "--pod-resources-socket",
+      "--bind-address",    "--nvml-library",    "--rocm-library",
+      "--simulated-gpus",  "--kubeconfig",      "--node-name",
+      "--tls-cert",        "--tls-key",         "--tls-client-ca",
+      "--agent-tls-cert",  "--agent-tls-key",   "--hub-ca",
+      "--hub-token",       "--hub-server-name", "--pod-resources-socket",
       "--named-endpoints", "--proc-root"};
   for (const Role role : kRoles) {
     for (const FlagInfo& flag : FlagsOf(role)) {

@@ -6,14 +6,12 @@
 #include <optional>
 #include <sstream>
 
+#include "tests/fake_driver/script_keys.h"
+
 namespace kgs::fake_nvml {
 namespace {
 
-struct NumberKey {
-  const char* key;
-  int64_t GpuScript::* member;
-};
-constexpr NumberKey kNumbers[] = {
+constexpr fake_driver::NumberKey<GpuScript> kNumbers[] = {
     {"minor", &GpuScript::minor},
     {"gpu_util", &GpuScript::gpu_util},
     {"mem_util", &GpuScript::mem_util},
@@ -38,22 +36,14 @@ constexpr NumberKey kNumbers[] = {
     {"event_types", &GpuScript::event_types},
 };
 
-struct TextKey {
-  const char* key;
-  std::string GpuScript::* member;
-};
-constexpr TextKey kTexts[] = {
+constexpr fake_driver::TextKey<GpuScript> kTexts[] = {
     {"uuid", &GpuScript::uuid},
     {"answered_uuid", &GpuScript::answered_uuid},
     {"name", &GpuScript::name},
     {"bus_id", &GpuScript::bus_id},
 };
 
-struct FlagKey {
-  const char* key;
-  bool GpuScript::* member;
-};
-constexpr FlagKey kFlags[] = {
+constexpr fake_driver::FlagKey<GpuScript> kFlags[] = {
     {"lost", &GpuScript::lost},
     {"samples_ignore_last_seen", &GpuScript::samples_ignore_last_seen},
     {"sample_fetch_refused", &GpuScript::sample_fetch_refused},
@@ -110,7 +100,7 @@ class LineParser {
       CallRules& rules = gpu_ == nullptr ? script_.rules : gpu_->rules;
       return fake_driver::ParseRule(key, words_, rules) && AtEnd();
     }
-    if (gpu_ == nullptr) return key == "driver" && ParseText(script_.driver);
+    if (gpu_ == nullptr) return key == "driver" && fake_driver::ParseText(words_, script_.driver);
     return ParseGpuKey(key);
   }
 
@@ -185,27 +175,14 @@ class LineParser {
 
   bool ParseGpuKey(const std::string& key) {
     if (const auto parsed = ParseNumbered(key)) return *parsed;
-    for (const NumberKey& row : kNumbers) {
-      if (key == row.key) return (words_ >> gpu_->*row.member) && AtEnd();
-    }
-    for (const TextKey& row : kTexts) {
-      if (key == row.key) return ParseText(gpu_->*row.member);
-    }
-    for (const FlagKey& row : kFlags) {
-      if (key == row.key) return (gpu_->*row.member = true) && AtEnd();
-    }
+    const auto parsed =
+        fake_driver::ParseKey<GpuScript>(key, words_, kNumbers, kTexts, kFlags, *gpu_);
+    if (parsed) return *parsed;
     for (const SamplesKey& row : kSamples) {
       if (key == row.key) return ParseSamples(gpu_->*row.member);
     }
     if (IsProcessKey(key)) return ParseProcess(key, words_, gpu_->processes) && AtEnd();
     return false;
-  }
-
-  bool ParseText(std::string& text) {
-    text.clear();
-    std::string word;
-    while (words_ >> word) text += (text.empty() ? "" : " ") + word;
-    return true;
   }
 
   bool ParseSamples(std::vector<double>& samples) {
@@ -218,10 +195,7 @@ class LineParser {
     return !samples.empty();
   }
 
-  bool AtEnd() {
-    std::string rest;
-    return !(words_ >> rest);
-  }
+  bool AtEnd() { return fake_driver::AtEnd(words_); }
 
   std::istringstream words_;
   Script& script_;

@@ -5,14 +5,12 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "tests/fake_driver/script_keys.h"
+
 namespace kgs::fake_rocm {
 namespace {
 
-struct NumberKey {
-  const char* key;
-  int64_t GpuScript::* member;
-};
-constexpr NumberKey kNumbers[] = {
+constexpr fake_driver::NumberKey<GpuScript> kNumbers[] = {
     {"partition", &GpuScript::partition},
     {"busy", &GpuScript::busy},
     {"mem_busy", &GpuScript::mem_busy},
@@ -24,22 +22,14 @@ constexpr NumberKey kNumbers[] = {
     {"average_power_uw", &GpuScript::average_power_uw},
 };
 
-struct TextKey {
-  const char* key;
-  std::string GpuScript::* member;
-};
-constexpr TextKey kTexts[] = {
+constexpr fake_driver::TextKey<GpuScript> kTexts[] = {
     {"pci", &GpuScript::pci},
     {"answered_pci", &GpuScript::answered_pci},
     {"unique_id", &GpuScript::unique_id},
     {"name", &GpuScript::name},
 };
 
-struct FlagKey {
-  const char* key;
-  bool GpuScript::* member;
-};
-constexpr FlagKey kFlags[] = {
+constexpr fake_driver::FlagKey<GpuScript> kFlags[] = {
     {"no_edge", &GpuScript::no_edge},
     {"no_junction", &GpuScript::no_junction},
 };
@@ -58,35 +48,19 @@ GpuScript NewGpu(size_t index) {
 bool ParseLine(const std::string& line, Script& script) {
   std::istringstream words(line);
   GpuScript* gpu = script.gpus.empty() ? nullptr : &script.gpus.back();
-  const auto at_end = [&words] {
-    std::string rest;
-    return !(words >> rest);
-  };
-  const auto text = [&words](std::string& into) {
-    std::getline(words >> std::ws, into);
-    return true;
-  };
   std::string key;
   if (!(words >> key)) return true;
   if (key == "gpu") {
     script.gpus.push_back(NewGpu(script.gpus.size()));
-    return at_end();
+    return fake_driver::AtEnd(words);
   }
   if (fake_driver::IsRuleKey(key)) {
     fake_driver::CallRules& rules = gpu == nullptr ? script.rules : gpu->rules;
-    return fake_driver::ParseRule(key, words, rules) && at_end();
+    return fake_driver::ParseRule(key, words, rules) && fake_driver::AtEnd(words);
   }
-  if (gpu == nullptr) return key == "driver" && text(script.driver);
-  for (const NumberKey& row : kNumbers) {
-    if (key == row.key) return (words >> gpu->*row.member) && at_end();
-  }
-  for (const TextKey& row : kTexts) {
-    if (key == row.key) return text(gpu->*row.member);
-  }
-  for (const FlagKey& row : kFlags) {
-    if (key == row.key) return (gpu->*row.member = true) && at_end();
-  }
-  return false;
+  if (gpu == nullptr) return key == "driver" && fake_driver::ParseText(words, script.driver);
+  return fake_driver::ParseKey<GpuScript>(key, words, kNumbers, kTexts, kFlags, *gpu)
+      .value_or(false);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "gpu/nvml/nvml_backend.h"
 #include "tests/fake_nvml/fake_nvml.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/reading_matchers.h"
 
 namespace kgs::gpu::nvml {
 
@@ -73,22 +74,7 @@ void AwaitCall(const Caller& device_or_backend, const std::string& call) {
   }
 }
 
-MATCHER_P(IsValue, value, "") {
-  if (!arg.has_value()) {
-    *result_listener << "absent: " << arg.detail();
-    return false;
-  }
-  *result_listener << arg.value();
-  return ::testing::Value(arg.value(), ::testing::DoubleEq(value));
-}
-
-MATCHER_P2(IsAbsent, reason, detail, "") {
-  if (arg.has_value()) {
-    *result_listener << "a value: " << arg.value();
-    return false;
-  }
-  *result_listener << static_cast<int>(arg.reason()) << " " << arg.detail();
-  return arg.reason() == reason && arg.detail() == detail;
-}
+using kgs::testing::IsAbsent;
+using kgs::testing::IsValue;
 
 }  // namespace kgs::gpu::nvml

@@ -16,6 +16,7 @@
 #include "tests/fake_rocm/fake_rocm.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_sysfs.h"
+#include "tests/support/reading_matchers.h"
 
 namespace kgs::gpu::rocm {
 
@@ -74,22 +75,7 @@ class OldRocmTest : public RocmTest {
   OldRocmTest() : RocmTest(FAKE_ROCM_OLD) {}
 };
 
-MATCHER_P(IsValue, value, "") {
-  if (!arg.has_value()) {
-    *result_listener << "absent: " << arg.detail();
-    return false;
-  }
-  *result_listener << arg.value();
-  return ::testing::Value(arg.value(), ::testing::DoubleEq(value));
-}
-
-MATCHER_P2(IsAbsent, reason, detail, "") {
-  if (arg.has_value()) {
-    *result_listener << "a value: " << arg.value();
-    return false;
-  }
-  *result_listener << static_cast<int>(arg.reason()) << " " << arg.detail();
-  return arg.reason() == reason && arg.detail() == detail;
-}
+using kgs::testing::IsAbsent;
+using kgs::testing::IsValue;
 
 }  // namespace kgs::gpu::rocm
