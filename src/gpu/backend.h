@@ -35,7 +35,7 @@ struct DeviceSample {
   /// Those that Read cannot give without blocking for long, and ReadSlow can. Their readings are
   /// absent, kNotRequested.
   model::MetricSet slow;
-  /// What the driver wants to have done to the GPU ("reset"); empty where nothing, or not told.
+  /// What the driver wants to have done to the GPU ("gpu_reset"); empty where nothing, or not told.
   std::string recovery_action;
   /// Who uses the GPU; only where the backend was asked to tell by process, and can.
   std::optional<model::ProcessUses> processes;

@@ -24,7 +24,7 @@ struct XidCount {
 
 /// What the driver says of a GPU's state, beside its readings.
 struct GpuHealth {
-  /// What it wants to have done to the GPU ("reset"); empty where that is nothing, or not told.
+  /// What it wants to have done to the GPU ("gpu_reset"); empty where that is nothing, or not told.
   std::string recovery_action;
   /// By code; at most kMostXidCodes.
   std::vector<XidCount> xids;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "sampling/gpu_log.h"
-#include "sampling/mig_share.h"
+#include "sampling/mig_parent.h"
 
 namespace kgs::sampling {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/mig_share.h"
+#include "sampling/mig_parent.h"
 
 #include <map>
 #include <string>
