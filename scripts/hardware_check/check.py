@@ -169,14 +169,15 @@ class Check:
         begin = time.monotonic()
         phase = comparison.Phase(name, begin + min(SETTLE_S, seconds / 4), begin + seconds)
         self._poll_until(phase.begin)
-        counters, counted = self._smi.nvlink_counters(), time.monotonic()
+        counted, counters = self._count_nvlink()
         lines = {name: stream.lines for name, stream in self._streams.items()}
         polls = self._poll_until(phase.end)
         while (time.monotonic() < phase.end + PATIENCE_S and
                (polls < LEAST_SAMPLES or self._too_few_lines(lines))):
             polls += self._poll_until(time.monotonic() + POLL_S)
         phase.end = time.monotonic()
-        self._record_nvlink(counters, self._smi.nvlink_counters(), phase.end - counted, phase.end)
+        counted_again, counters_again = self._count_nvlink()
+        self._record_nvlink(counters, counters_again, counted_again - counted, phase.end)
         self._phases.append(phase)
         return phase
 
@@ -200,6 +201,12 @@ class Check:
                                         None if value is None else value * row.factor)
             time.sleep(max(0, min(began + POLL_S, end) - time.monotonic()))
         return polls
+
+    def _count_nvlink(self):
+        """(when, counters): the middle of the time that nvidia-smi took to tell them."""
+        began = time.monotonic()
+        counters = self._smi.nvlink_counters()
+        return (began + time.monotonic()) / 2, counters
 
     def _record_nvlink(self, before, after, seconds, when):
         """Rates of nvidia-smi's counters, which are KiB, as MiB/s."""

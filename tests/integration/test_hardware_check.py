@@ -33,7 +33,7 @@ def test_report_tells_nothing_private(machine):
     report = machine.report()
     for secret in (os.uname().nodename, str(machine.folder), str(SCRIPTS), sys.executable,
                    machine.nvml.gpus[0].uuid):
-        assert secret not in report
+        assert not re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", report), secret
     assert "0, GPU-00000000" in report and "550.54.15" in report and "CUDA of the driver" in report
 
 
@@ -197,7 +197,8 @@ def test_nvlink_by_counters(machine):
     machine.nvml.write()
     machine.smi.state["nvlink"] = {"0": 204800, "1": 409600}
     machine.smi.write()
-    assert machine.check().returncode == 1
+    # So long that it matters little when exactly the two counts were made.
+    assert machine.check("--seconds", "8").returncode == 1
     assert machine.verdicts("nvlink_tx_mbps") == ["OK", "OUT OF TOLERANCE"]
 
 
