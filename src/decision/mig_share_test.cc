@@ -72,6 +72,12 @@ TEST_F(MigShareTest, WhatIsOfTheGpuIsSharedByAllOfItAndTheRestByTheInstance) {
   EXPECT_EQ(MigSharers(node_, node_.gpus[4], MetricId::kPowerDraw), 1);
 }
 
+TEST_F(MigShareTest, AnInstanceThatIsNotKnownIsSharedWithNobody) {
+  for (const size_t mig : {1, 2}) node_.gpus[mig].identity.mig->gpu_instance = -1;
+  EXPECT_EQ(MigSharers(node_, node_.gpus[1], MetricId::kMemoryUsedMib), 1);
+  EXPECT_EQ(MigSharers(node_, node_.gpus[1], MetricId::kPowerDraw), 3);
+}
+
 TEST_F(MigShareTest, APodHasWhatItsInstanceHas) {
   Read(3, MetricId::kGpuUtilization, 70);
   Ask(MetricId::kGpuUtilization, 80);

@@ -19,8 +19,6 @@ class CounterRate {
     kSameMoment,
     /// It is less than before: it wrapped, or was set to 0. Counted from here on.
     kFell,
-    /// The driver's clock was set meanwhile. Counted from here on.
-    kClockSet,
   };
   struct Result {
     Kind kind = Kind::kFirst;
@@ -29,7 +27,8 @@ class CounterRate {
   };
 
   /// \p count as of \p stamp_us, the driver's own time in microseconds (0: it does not say), which
-  /// was asked at \p asked. The driver's time can be set: it counts as long as it agrees with ours.
+  /// was asked at \p asked. A driver may count by a beat of its own, so its time is the better one;
+  /// but it is the wall clock, which can be set. It counts from half to twice of ours, else ours.
   Result Add(uint64_t count, int64_t stamp_us, base::SteadyTime asked);
 
  private:

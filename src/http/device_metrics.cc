@@ -24,7 +24,8 @@ namespace {
 Labels InfoLabels(const model::GpuIdentity& gpu) {
   Labels labels = GpuLabels(gpu);
   const auto number = [&](int model::MigPlace::* member) {
-    return gpu.mig ? std::to_string((*gpu.mig).*member) : "";
+    const int id = gpu.mig ? (*gpu.mig).*member : -1;
+    return id < 0 ? "" : std::to_string(id);
   };
   const auto text = [](const std::string& value) { return base::ReplaceInvalidUtf8(value); };
   labels.push_back({"parent_uuid", gpu.mig ? text(gpu.mig->parent_uuid) : ""});

@@ -9,6 +9,7 @@ namespace kgs::model {
 /// Where a MIG device stands within its GPU.
 struct MigPlace {
   std::string parent_uuid;
+  /// Each -1 where the driver does not say.
   int gpu_instance = 0;
   int compute_instance = 0;
   /// "1g.5gb"; empty where the driver does not say.

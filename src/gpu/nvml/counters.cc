@@ -2,7 +2,9 @@
 #include "gpu/nvml/counters.h"
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
+#include <utility>
 
 namespace kgs::gpu::nvml {
 namespace {
@@ -12,21 +14,23 @@ using model::Reading;
 
 constexpr double kBytesPerKib = 1024;
 constexpr double kKibPerMib = 1024;
-/// Far above any link, in KiB a second: 10 TiB.
-constexpr double kMostKibPerSecond = 10.0 * 1024 * 1024 * 1024;
+/// Far above any link: 10 TiB.
+constexpr double kMostBytesPerSecond = 10.0 * 1024 * 1024 * 1024 * 1024;
 
 struct Field {
   abi::FieldId id;
   unsigned int scope;
+  /// Of a counter of bytes: how many one count means.
+  double bytes_a_count;
 };
 // By Counters::Place.
 constexpr Field kFields[] = {
-    {abi::kFieldNvlinkLinkCount, 0},
-    {abi::kFieldNvlinkDataTransmitted, abi::kAllLinks},
-    {abi::kFieldNvlinkDataReceived, abi::kAllLinks},
-    {abi::kFieldPcieBytesTransmitted, 0},
-    {abi::kFieldPcieBytesReceived, 0},
-    {abi::kFieldRecoveryAction, 0},
+    {abi::kFieldNvlinkLinkCount, 0, 0},
+    {abi::kFieldNvlinkDataTransmitted, abi::kAllLinks, kBytesPerKib},
+    {abi::kFieldNvlinkDataReceived, abi::kAllLinks, kBytesPerKib},
+    {abi::kFieldPcieBytesTransmitted, 0, 1},
+    {abi::kFieldPcieBytesReceived, 0, 1},
+    {abi::kFieldRecoveryAction, 0, 0},
 };
 
 std::optional<uint64_t> CountOf(const abi::FieldValue& field) {
@@ -114,6 +118,10 @@ Reading Counters::Rate(Place place, base::SteadyTime asked, double per_unit, con
   const abi::FieldValue& field = Answer(place);
   const std::string name = std::string(call) + " " + std::to_string(kFields[place].id);
   if (field.code != abi::kSuccess) return AbsentReading(name.c_str(), field.code);
+  if (!Has64Bits(field.value_type)) {
+    return Reading::Absent(Missing::kUnsupported,
+                           name + ": counts in 32 bits, which wrap too often to tell");
+  }
   const std::optional<uint64_t> count = CountOf(field);
   if (!count) {
     return Reading::Absent(Missing::kDriverError, name + ": the driver answered no count");
@@ -123,18 +131,18 @@ Reading Counters::Rate(Place place, base::SteadyTime asked, double per_unit, con
     case CounterRate::Kind::kFirst:
       return Reading::Absent(Missing::kNotSampledYet, name + ": a rate needs a second look");
     case CounterRate::Kind::kSameMoment:
-      return Reading::Absent(Missing::kNotReady, name + ": not counted anew since the last look");
+      // Not counted anew since: what was read then still is the last.
+      return readings_[place];
     case CounterRate::Kind::kFell:
       return Reading::Absent(Missing::kNotReady, name + ": the counter wrapped or began anew");
-    case CounterRate::Kind::kClockSet:
-      return Reading::Absent(Missing::kNotReady, name + ": the driver's clock was set");
     case CounterRate::Kind::kRate:
       break;
   }
-  if (result.per_second / per_unit > kMostKibPerSecond) {
+  const double rate = result.per_second / per_unit;
+  if (rate * kFields[place].bytes_a_count * per_unit > kMostBytesPerSecond) {
     return Reading::Absent(Missing::kNotReady, name + ": a rate that cannot be");
   }
-  return Reading::Value(result.per_second / per_unit, asked);
+  return Reading::Value(rate, asked);
 }
 
 Counters::Result Counters::Read(DeviceCalls& calls, const base::Clock& clock) {
@@ -142,25 +150,24 @@ Counters::Result Counters::Read(DeviceCalls& calls, const base::Clock& clock) {
   Ask(calls);
   const char* call = calls.library().field_values.name;
   Result result;
-  result.nvlink_tx = Rate(kNvlinkTx, asked, kKibPerMib, call);
-  result.nvlink_rx = Rate(kNvlinkRx, asked, kKibPerMib, call);
-  for (const auto& [place, reading] :
-       {std::pair{kPcieTx, &result.pcie_tx}, std::pair{kPcieRx, &result.pcie_rx}}) {
-    const abi::FieldValue& field = Answer(place);
-    if (field.code == abi::kSuccess && !Has64Bits(field.value_type)) {
-      *reading =
-          Reading::Absent(Missing::kUnsupported, std::string(call) +
-                                                     ": counts PCIe bytes in 32 bits, which wrap "
-                                                     "too often to tell");
-    } else {
-      *reading = Rate(place, asked, kBytesPerKib, call);
-    }
+  const auto read = [&](Place place, double per_unit) {
+    return readings_[place] = Rate(place, asked, per_unit, call);
+  };
+  result.nvlink_tx = read(kNvlinkTx, kKibPerMib);
+  result.nvlink_rx = read(kNvlinkRx, kKibPerMib);
+  result.pcie_tx = read(kPcieTx, kBytesPerKib);
+  result.pcie_rx = read(kPcieRx, kBytesPerKib);
+  const abi::FieldValue& links = Answer(kLinks);
+  const auto offers = [this](Place place) { return Answer(place).code != abi::kNotSupported; };
+  result.no_nvlink = links.code == abi::kSuccess
+                         ? CountOf(links) == 0
+                         : !offers(kLinks) && !offers(kNvlinkTx) && !offers(kNvlinkRx);
+  const abi::FieldValue& action = Answer(kRecovery);
+  if (action.code == abi::kSuccess) {
+    if (const auto number = CountOf(action)) recovery_action_ = ActionName(*number);
   }
-  if (Answer(kLinks).code == abi::kSuccess) result.no_nvlink = CountOf(Answer(kLinks)) == 0;
-  if (Answer(kRecovery).code == abi::kSuccess) {
-    const auto action = CountOf(Answer(kRecovery));
-    if (action) result.recovery_action = ActionName(*action);
-  }
+  // What was told last stays where a GPU that is lost answers nothing any more.
+  result.recovery_action = recovery_action_;
   return result;
 }
 

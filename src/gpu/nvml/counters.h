@@ -16,15 +16,18 @@ namespace kgs::gpu::nvml {
 class Counters {
  public:
   struct Result {
-    /// KiB/s. Unsupported where the driver does not count, or in 32 bits, which wrap within 67 ms.
+    // Unsupported where the driver does not count, or in 32 bits: of PCIe these wrap within 67 ms,
+    // of NVLink within seconds.
+
+    /// KiB/s.
     model::Reading pcie_tx;
     model::Reading pcie_rx;
     /// MiB/s, over all links.
     model::Reading nvlink_tx;
     model::Reading nvlink_rx;
-    /// The driver says that the GPU has no link.
+    /// The driver says that the GPU has no link, or nothing at all of links.
     bool no_nvlink = false;
-    /// "gpu_reset"; empty where nothing, or not told.
+    /// "gpu_reset", as told last; empty where nothing, or never told.
     std::string recovery_action;
   };
   Result Read(DeviceCalls& calls, const base::Clock& clock);
@@ -41,6 +44,8 @@ class Counters {
   std::array<CallVerdict, kPlaces> verdicts_;
   std::array<abi::FieldValue, kPlaces> answers_{};
   std::array<CounterRate, kPlaces> rates_;
+  std::array<model::Reading, kPlaces> readings_;
+  std::string recovery_action_;
 };
 
 }  // namespace kgs::gpu::nvml

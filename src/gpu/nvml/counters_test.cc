@@ -63,7 +63,7 @@ TEST_F(CountersTest, AWrapIsDropped) {
 }
 
 TEST_F(CountersTest, AValueIsReadByItsType) {
-  EXPECT_THAT(ReadTwo(Field(138, "0", kStamp0, 1), Field(138, "1024", kStamp1, 1))
+  EXPECT_THAT(ReadTwo(Field(138, "0", kStamp0, 2), Field(138, "1024", kStamp1, 2))
                   .readings[MetricId::kNvlinkTxMbps],
               IsValue(1));
   EXPECT_THAT(ReadTwo(Field(138, "0", kStamp0, 4), Field(138, "2048", kStamp1, 4))
@@ -72,13 +72,35 @@ TEST_F(CountersTest, AValueIsReadByItsType) {
   const model::Reading nonsense =
       ReadTwo(Field(138, "0", kStamp0, 0), Field(138, "1.5", kStamp1, 0))
           .readings[MetricId::kNvlinkTxMbps];
-  EXPECT_EQ(nonsense.reason(), Missing::kDriverError);
+  EXPECT_EQ(nonsense.reason(), Missing::kUnsupported);
+}
+
+TEST_F(CountersTest, CountsOf32BitsAreNotBelieved) {
+  const model::Reading reading =
+      ReadTwo(Field(138, "0", kStamp0, 1), Field(138, "1024", kStamp1, 1))
+          .readings[MetricId::kNvlinkTxMbps];
+  EXPECT_THAT(reading, IsAbsent(Missing::kUnsupported,
+                                "nvmlDeviceGetFieldValues 138: counts in 32 bits, which wrap too "
+                                "often to tell"));
+}
+
+TEST_F(CountersTest, ACountByTheDriversOwnBeatStaysUntilTheNext) {
+  ReadTwo(Field(138, "0", kStamp0), Field(138, "1024", kStamp1));
+  const auto taken = clock_.Now();
+  clock_.Advance(500ms);
+  const model::Reading reading = Read(session_, MetricId::kNvlinkTxMbps);
+  EXPECT_THAT(reading, IsValue(1));
+  EXPECT_EQ(reading.taken(), taken) << "with its own time";
+  EXPECT_EQ(reading.detail(), "") << "and as one that is good";
 }
 
 TEST_F(CountersTest, ARateThatCannotBeIsNone) {
-  const DeviceSample sample =
-      ReadTwo(Field(138, "0", kStamp0), Field(138, "18446744073709551615", kStamp1));
-  EXPECT_THAT(sample.readings[MetricId::kNvlinkTxMbps],
+  const auto rate = [this](const std::string& kib) {
+    return ReadTwo(Field(138, "0", kStamp0), Field(138, kib, kStamp1))
+        .readings[MetricId::kNvlinkTxMbps];
+  };
+  EXPECT_THAT(rate("10737418240"), IsValue(10485760)) << "10 TiB";
+  EXPECT_THAT(rate("10737418241"),
               IsAbsent(Missing::kNotReady, "nvmlDeviceGetFieldValues 138: a rate that cannot be"));
 }
 
@@ -90,8 +112,25 @@ TEST_F(CountersTest, AGpuWithoutLinksHasNone) {
       << "not 0";
 }
 
+TEST_F(CountersTest, GpmsZeroOfAGpuWithoutLinksIsNoValue) {
+  for (const char* links : {" field 91 1 0\n", ""}) {
+    const std::string script =
+        std::string("gpu\n gpm 1\n gpm_metric 60 0\n gpm_metric 61 0\n") + links;
+    session_ = Open(script);
+    Read(session_);
+    clock_.Advance(1s);
+    EXPECT_THAT(Read(session_, MetricId::kNvlinkTxMbps),
+                IsAbsent(Missing::kUnsupported, "this GPU has no NVLink"));
+  }
+  session_ = Open("gpu\n gpm 1\n gpm_metric 60 0\n gpm_metric 61 0\n field 91 1 18\n");
+  Read(session_);
+  clock_.Advance(1s);
+  EXPECT_THAT(Read(session_, MetricId::kNvlinkTxMbps), IsValue(0)) << "with links it is idle";
+}
+
 TEST_F(CountersTest, WhatIsNotSupportedIsNotAskedAgainAndCostsNothingElse) {
-  session_ = Open("gpu\n field_error 138 3\n field_error 139 2\n" + Field(230, "0", kStamp0, 1));
+  session_ = Open("gpu\n field 91 1 18\n field_error 138 3\n field_error 139 2\n" +
+                  Field(230, "0", kStamp0, 1));
   const DeviceSample sample = Read(session_);
   EXPECT_THAT(sample.readings[MetricId::kNvlinkTxMbps],
               IsAbsent(Missing::kUnsupported, "nvmlDeviceGetFieldValues 138: Not Supported"));
@@ -120,6 +159,18 @@ TEST_F(CountersTest, TheRecoveryActionIsTold) {
   EXPECT_EQ(action("4"), "drain_and_reset");
   EXPECT_EQ(action("99"), "unknown");
   EXPECT_EQ(Read(Open("gpu\n")).recovery_action, "");
+}
+
+TEST_F(CountersTest, ALostGpuStillTellsWhatIsToBeDoneToIt) {
+  const Session session = Open("gpu\n field 230 1 1\n");
+  Read(session);
+  Script("gpu\n error nvmlDeviceGetPowerUsage 16\n field 230 1 2\n");
+  DeviceSample sample = Read(session);
+  EXPECT_EQ(sample.state, model::DeviceState::kLost);
+  EXPECT_EQ(sample.recovery_action, "node_reboot");
+  Script("gpu\n lost\n");
+  sample = Read(session);
+  EXPECT_EQ(sample.recovery_action, "node_reboot") << "as it was told last";
 }
 
 TEST_F(CountersTest, PcieBytesIn64BitsAreARateInKib) {

@@ -47,17 +47,27 @@ bool Judge(const DeviceCalls& calls, DeviceSample& sample) {
 DeviceSample NvmlDevice::Read(const base::Clock& clock) {
   calls_.BeginRound();
   DeviceSample sample;
+  // First, since a GPU that is lost answers nothing else, and this says what is to be done to it.
+  const Counters::Result counted = counters_.Read(calls_, clock);
+  sample.recovery_action = counted.recovery_action;
   ReadOfGpuAlone(clock, sample.readings);
   sample.readings[MetricId::kTemperature] = ReadTemperature(clock);
   sample.readings[MetricId::kPowerDraw] = ReadPower(clock);
-  ReadLinks(clock, sample);
+  ReadLinks(counted, clock, sample);
   if (processes_) sample.processes = processes_->Read(calls_, clock);
-  Judge(calls_, sample);
+  if (!Judge(calls_, sample) && !HasSameMigDevices()) sample.session_broken = true;
   return sample;
 }
 
+// Here rather than in Check, so that a GPU that hangs in it keeps only itself.
+bool NvmlDevice::HasSameMigDevices() {
+  if (!mig_.possible) return true;
+  const auto now = LookAtMig(calls_.library(), calls_.mark(), handle_);
+  return !now || now->SameAs(mig_);
+}
+
 void NvmlDevice::ReadOfGpuAlone(const base::Clock& clock, Readings& readings) {
-  if (!mig_enabled_) {
+  if (!mig_.enabled) {
     ReadUtilization(clock, readings);
     memory_.Read(calls_, clock, readings);
     return;
@@ -75,11 +85,10 @@ void NvmlDevice::ReadOfGpuAlone(const base::Clock& clock, Readings& readings) {
 
 // From GPM, which averages over the time since the last round; else from counters; PCIe else by the
 // call that blocks.
-void NvmlDevice::ReadLinks(const base::Clock& clock, DeviceSample& sample) {
+void NvmlDevice::ReadLinks(const Counters::Result& counted, const base::Clock& clock,
+                           DeviceSample& sample) {
   Readings& readings = sample.readings;
   gpm_.Read(calls_, clock, readings);
-  const Counters::Result counted = counters_.Read(calls_, clock);
-  sample.recovery_action = counted.recovery_action;
   const auto stand_in = [&readings](MetricId metric, const Reading& reading) {
     Reading& first = readings[metric];
     if (!first.has_value() && first.reason() == Missing::kUnsupported) first = reading;
@@ -88,9 +97,12 @@ void NvmlDevice::ReadLinks(const base::Clock& clock, DeviceSample& sample) {
   stand_in(MetricId::kNvlinkRxMbps, counted.nvlink_rx);
   stand_in(MetricId::kPcieTxKbps, counted.pcie_tx);
   stand_in(MetricId::kPcieRxKbps, counted.pcie_rx);
-  if (counted.no_nvlink) {
-    readings[MetricId::kNvlinkTxMbps] = readings[MetricId::kNvlinkRxMbps] =
-        Reading::Absent(Missing::kUnsupported, "this GPU has no NVLink");
+  for (const MetricId metric : {MetricId::kNvlinkTxMbps, MetricId::kNvlinkRxMbps}) {
+    // GPM may answer 0 for what is not there.
+    Reading& reading = readings[metric];
+    if (counted.no_nvlink && (!reading.has_value() || reading.value() == 0)) {
+      reading = Reading::Absent(Missing::kUnsupported, "this GPU has no NVLink");
+    }
   }
   const SymbolBase& blocking = calls_.library().pcie_throughput;
   if (blocking.address == nullptr) return;
@@ -122,10 +134,7 @@ Readings NvmlDevice::ReadSlow(const model::MetricSet& metrics, const base::Clock
   return readings;
 }
 
-void NvmlDevice::EndSession() {
-  calls_.BeginRound();
-  gpm_.Close(calls_);
-}
+void NvmlDevice::EndSession(CallMark& mark) { gpm_.Close(calls_.library(), mark); }
 
 void NvmlDevice::ReadUtilization(const base::Clock& clock, Readings& readings) {
   rates_.reset();

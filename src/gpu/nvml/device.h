@@ -11,6 +11,7 @@
 #include "gpu/nvml/device_calls.h"
 #include "gpu/nvml/gpm.h"
 #include "gpu/nvml/memory.h"
+#include "gpu/nvml/mig.h"
 #include "gpu/nvml/processes.h"
 #include "gpu/nvml/utilization.h"
 
@@ -19,8 +20,8 @@ namespace kgs::gpu::nvml {
 /// A device that holds something of the session which must be given back before that is closed.
 class SessionDevice : public Device {
  public:
-  /// Overlaps with no other call.
-  virtual void EndSession() = 0;
+  /// Overlaps with no other call; \p mark is of whoever calls.
+  virtual void EndSession(CallMark& mark) = 0;
 };
 
 /// Every reading absent, as a driver error.
@@ -37,16 +38,19 @@ bool Judge(const DeviceCalls& calls, DeviceSample& sample);
 /// readings: a driver that answers them is not to be believed.
 ///
 /// With MIG enabled it gives what belongs to no MIG device alone; the rest is unsupported here.
+/// Where its MIG devices are no longer those that the session was opened with, it must be opened
+/// anew.
 class NvmlDevice final : public SessionDevice {
  public:
   /// \p per_process: also read which processes use it.
   NvmlDevice(const std::shared_ptr<const Library>& library, const SessionTicket& ticket,
-             abi::Device handle, const std::string& uuid, bool mig_enabled, bool per_process)
-      : mig_enabled_(mig_enabled),
+             abi::Device handle, const std::string& uuid, MigSight mig, bool per_process)
+      : handle_(handle),
+        mig_(std::move(mig)),
         calls_(library, ticket, handle, uuid),
         slow_calls_(library, ticket, handle, uuid),
-        gpm_(mig_enabled ? GpmRowsOfMigParent() : GpmRowsOfGpu(), std::nullopt) {
-    if (per_process && !mig_enabled) processes_.emplace(Processes::Of::kGpu);
+        gpm_(mig_.enabled ? GpmRowsOfMigParent() : GpmRowsOfGpu(), std::nullopt) {
+    if (per_process && !mig_.enabled) processes_.emplace(Processes::Of::kGpu);
   }
 
   DeviceSample Read(const base::Clock& clock) override;
@@ -54,11 +58,12 @@ class NvmlDevice final : public SessionDevice {
   /// pcie_tx_kbps and pcie_rx_kbps: each blocks for 20 ms, during which the driver counts.
   model::Readings ReadSlow(const model::MetricSet& metrics, const base::Clock& clock) override;
   const char* current_slow_call() const override { return slow_calls_.current_call(); }
-  void EndSession() override;
+  void EndSession(CallMark& mark) override;
 
  private:
   void ReadOfGpuAlone(const base::Clock& clock, model::Readings& readings);
-  void ReadLinks(const base::Clock& clock, DeviceSample& sample);
+  void ReadLinks(const Counters::Result& counted, const base::Clock& clock, DeviceSample& sample);
+  bool HasSameMigDevices();
   void ReadUtilization(const base::Clock& clock, model::Readings& readings);
   /// From the ring; from \p rate where that has nothing to say.
   model::Reading ReadSampled(UtilizationSamples& samples, const base::Clock& clock,
@@ -67,7 +72,9 @@ class NvmlDevice final : public SessionDevice {
   model::Reading ReadTemperature(const base::Clock& clock);
   model::Reading ReadPower(const base::Clock& clock);
 
-  const bool mig_enabled_;
+  const abi::Device handle_;
+  /// As the session was opened.
+  const MigSight mig_;
   DeviceCalls calls_;
   /// Of the lane of slow calls.
   DeviceCalls slow_calls_;

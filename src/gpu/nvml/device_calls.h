@@ -73,6 +73,8 @@ class DeviceCalls {
     return condemned_ == abi::kSuccess ? "" : Describe(condemned_by_, condemned_);
   }
   const char* current_call() const { return mark_.current(); }
+  /// For calls that are made beside these, on the same thread.
+  CallMark& mark() { return mark_; }
 
  private:
   template <typename Function, typename... Args>

@@ -197,9 +197,9 @@ TEST_F(DeviceTest, ALostGpuHasNoReadingsUntilItIsFoundAgain) {
   Script("gpu\n lost\ngpu\n");
   const DeviceSample lost = Read(session, 0);
   EXPECT_EQ(lost.state, DeviceState::kLost);
-  EXPECT_EQ(lost.state_reason, "nvmlDeviceGetSamples: GPU is lost");
+  EXPECT_EQ(lost.state_reason, "nvmlDeviceGetFieldValues: GPU is lost");
   EXPECT_FALSE(lost.session_broken);
-  ExpectAllAbsent(lost, "nvmlDeviceGetSamples: GPU is lost");
+  ExpectAllAbsent(lost, "nvmlDeviceGetFieldValues: GPU is lost");
   EXPECT_THAT(Read(session, 1).readings[MetricId::kPowerDraw], IsValue(60));
 
   Script(kTwoGpus);
@@ -271,7 +271,7 @@ TEST_F(DeviceTest, ADeviceOfAnEarlierSessionIsNotAskedAnything) {
   const auto before = Calls("nvmlDeviceGetSamples");
   const DeviceSample sample = Read(first);
   EXPECT_TRUE(sample.session_broken);
-  ExpectAllAbsent(sample, "nvmlDeviceGetSamples: Uninitialized");
+  ExpectAllAbsent(sample, "nvmlDeviceGetFieldValues: Uninitialized");
   EXPECT_EQ(Calls("nvmlDeviceGetSamples"), before);
   EXPECT_FALSE(Read(second).session_broken);
 }

@@ -134,11 +134,10 @@ Readings Gpm::Compute(DeviceCalls& calls, base::SteadyTime now) {
   return readings;
 }
 
-void Gpm::Close(DeviceCalls& calls) {
-  CallVerdict verdict;
+void Gpm::Close(const Library& library, CallMark& mark) {
   for (abi::GpmSample* sample : {&last_, &next_}) {
-    if (*sample == nullptr) continue;
-    calls.CallWithoutDevice(calls.library().gpm_sample_free, verdict, *sample);
+    // Whatever it answers, there is no other way to be rid of it.
+    if (*sample != nullptr) Invoke(mark, library.gpm_sample_free, *sample);
     *sample = nullptr;
   }
   sampled_.reset();

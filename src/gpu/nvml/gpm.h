@@ -42,7 +42,7 @@ class Gpm {
   void Read(DeviceCalls& calls, const base::Clock& clock, model::Readings& readings);
 
   /// Gives its samples back, before the session is closed.
-  void Close(DeviceCalls& calls);
+  void Close(const Library& library, CallMark& mark);
 
  private:
   /// A reading that is absent where there is no new pair of samples: the same for all rows.

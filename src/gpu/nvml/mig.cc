@@ -31,6 +31,13 @@ std::string ProfileOf(const abi::DeviceAttributes& attributes) {
          std::to_string((attributes.memory_mib + kMibPerGib - 1) / kMibPerGib) + "gb";
 }
 
+/// Whether a slot that answers \p code has no MIG device that we can read. Any other failure says
+/// nothing: a device that is left out for it would seem to have been taken apart.
+bool IsHole(abi::Return code) {
+  return code == abi::kNotFound || code == abi::kInvalidArgument ||
+         EffectOf(code) == Effect::kNotPermitted;
+}
+
 int InstanceId(CallMark& mark, const Symbol<abi::nvmlDeviceGetGpuInstanceId>& symbol,
                abi::Device handle) {
   unsigned int id = 0;
@@ -61,12 +68,12 @@ std::optional<MigSight> LookAtMig(const Library& library, CallMark& mark, abi::D
     const abi::Return code = Invoke(mark, library.mig_device_by_index, gpu, index, &seen.handle);
     // Not Found, or from some drivers Invalid Argument, is a place without a MIG device: there may
     // be one after it.
-    if (EffectOf(code) == Effect::kGpuLost || EffectOf(code) == Effect::kSessionOver) {
-      return std::nullopt;
-    }
-    if (code != abi::kSuccess) continue;
+    if (IsHole(code)) continue;
+    if (code != abi::kSuccess) return std::nullopt;
+    const abi::Return named = ReadUuid(library, mark, seen.handle, seen.uuid);
     // Gone between the two calls, or not ours to see.
-    if (ReadUuid(library, mark, seen.handle, seen.uuid) != abi::kSuccess) continue;
+    if (IsHole(named)) continue;
+    if (named != abi::kSuccess) return std::nullopt;
     sight.devices.push_back(std::move(seen));
   }
   return sight;

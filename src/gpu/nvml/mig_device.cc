@@ -11,7 +11,6 @@ DeviceSample MigDevice::Read(const base::Clock& clock) {
   gpu_calls_.BeginRound();
   calls_.BeginRound();
   DeviceSample sample;
-  calls_.CheckIdentity();
   memory_.Read(calls_, clock, sample.readings);
   if (has_instance_) {
     gpm_.Read(gpu_calls_, clock, sample.readings);
@@ -23,14 +22,12 @@ DeviceSample MigDevice::Read(const base::Clock& clock) {
   sample.readings[MetricId::kMemoryUtilization] = Reading::Absent(
       Missing::kUnsupported, "a MIG device has none: see dram_bandwidth_utilization");
   if (processes_) sample.processes = processes_->Read(calls_, clock);
-  // Whatever was read before the bad news may be of another MIG device.
+  // Last: a handle that has become another MIG device's may have been so all along.
+  calls_.CheckIdentity();
   if (!Judge(calls_, sample)) Judge(gpu_calls_, sample);
   return sample;
 }
 
-void MigDevice::EndSession() {
-  gpu_calls_.BeginRound();
-  gpm_.Close(gpu_calls_);
-}
+void MigDevice::EndSession(CallMark& mark) { gpm_.Close(gpu_calls_.library(), mark); }
 
 }  // namespace kgs::gpu::nvml

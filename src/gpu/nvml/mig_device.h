@@ -34,7 +34,7 @@ class MigDevice final : public SessionDevice {
     const char* call = calls_.current_call();
     return call != nullptr ? call : gpu_calls_.current_call();
   }
-  void EndSession() override;
+  void EndSession(CallMark& mark) override;
 
  private:
   DeviceCalls gpu_calls_;

@@ -38,6 +38,8 @@ class MigTest : public NvmlTest {
     clock_.Advance(500ms);
     return Read(session, index);
   }
+  /// Whether GPU 0 says that its MIG devices are no longer those of the session.
+  bool WantsAnotherOpen(const Session& session) { return Read(session, 0).session_broken; }
   /// Of XID errors: "UUID CODE".
   std::vector<std::string> Xids() {
     EXPECT_TRUE(backend_->Check());
@@ -132,18 +134,44 @@ TEST_F(MigTest, WithMigEnabledAndNothingCreatedThereIsTheGpuAlone) {
 }
 
 TEST_F(MigTest, CreatedAndDestroyedWantAnotherOpen) {
-  Open(Hopper());
-  EXPECT_TRUE(backend_->Check());
+  Session session = Open(Hopper());
+  EXPECT_FALSE(WantsAnotherOpen(session));
   Script(Hopper() + " mig 3 9 0 1g.10gb\n");
-  EXPECT_FALSE(backend_->Check());
-  EXPECT_THAT(Reopen().devices, SizeIs(4));
-  EXPECT_TRUE(backend_->Check());
+  EXPECT_TRUE(WantsAnotherOpen(session));
+  EXPECT_TRUE(Read(session, 0).readings[MetricId::kTemperature].has_value()) << "it is there still";
+  session = Reopen();
+  EXPECT_THAT(session.devices, SizeIs(4));
+  EXPECT_FALSE(WantsAnotherOpen(session));
   Script("gpu\n mig_mode 1\n gpm 1\n mig 0 7 0 1g.10gb\n");
-  EXPECT_FALSE(backend_->Check());
-  const Session session = Reopen();
+  EXPECT_TRUE(WantsAnotherOpen(session));
+  session = Reopen();
   EXPECT_THAT(session.devices, SizeIs(2)) << "what was taken apart is not lost";
   Script("gpu\n mig_mode 0\n");
-  EXPECT_FALSE(backend_->Check());
+  EXPECT_TRUE(WantsAnotherOpen(session));
+}
+
+TEST_F(MigTest, ASlotThatFailsIsNoHole) {
+  const Session session = Open(Hopper());
+  for (const char* code : {"999", "10", "23"}) {
+    Script(std::string("error nvmlDeviceGetMigDeviceHandleByIndex ") + code + "\n" + Hopper());
+    EXPECT_FALSE(WantsAnotherOpen(session)) << code;
+  }
+  Script(std::string("error nvmlDeviceGetMigMode 999\n") + Hopper());
+  EXPECT_FALSE(WantsAnotherOpen(session));
+  Session blind = Reopen();
+  EXPECT_THAT(blind.devices, SizeIs(1));
+  EXPECT_EQ(Read(blind, 0).readings[MetricId::kMemoryUsedMib].reason(), Missing::kUnsupported)
+      << "what had MIG is not read as a whole";
+  Script(Hopper());
+  EXPECT_TRUE(WantsAnotherOpen(blind)) << "once it tells";
+}
+
+TEST_F(MigTest, OfAnInstanceThatIsNotToldThereIsNoUtilization) {
+  const Session session = Open("error nvmlDeviceGetGpuInstanceId 999\n" + Hopper());
+  EXPECT_EQ(session.devices.at(1).identity.mig->gpu_instance, -1);
+  const DeviceSample sample = ReadTwice(session, 1);
+  EXPECT_THAT(sample.readings[MetricId::kMemoryUsedMib], IsValue(1024));
+  EXPECT_EQ(sample.readings[MetricId::kGpuUtilization].reason(), Missing::kUnsupported);
 }
 
 TEST_F(MigTest, AHandleThatHasBecomeAnotherDevicesIsNotRead) {
@@ -153,7 +181,6 @@ TEST_F(MigTest, AHandleThatHasBecomeAnotherDevicesIsNotRead) {
   const DeviceSample sample = Read(session, 1);
   EXPECT_TRUE(sample.session_broken);
   for (const model::Reading& reading : sample.readings) EXPECT_FALSE(reading.has_value());
-  EXPECT_FALSE(backend_->Check());
 }
 
 TEST_F(MigTest, AHandleThatIsNoneAnyMoreBreaksTheSession) {
@@ -171,9 +198,9 @@ TEST_F(MigTest, WithTheGpuLostItsDevicesAre) {
 }
 
 TEST_F(MigTest, AGpuWithoutMigIsLookedAtOnce) {
-  Open("gpu\ngpu\n");
+  const Session session = Open("gpu\ngpu\n");
   const auto before = Calls("nvmlDeviceGetMigMode");
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(backend_->Check());
+  for (int i = 0; i < 3; ++i) Read(session, 0);
   EXPECT_EQ(Calls("nvmlDeviceGetMigMode"), before);
 }
 
@@ -214,6 +241,14 @@ TEST_F(MigTest, AGpuThatTellsOfNothingCostsNoWait) {
   const auto before = Calls("nvmlEventSetWait_v2");
   EXPECT_THAT(Xids(), IsEmpty());
   EXPECT_EQ(Calls("nvmlEventSetWait_v2"), before);
+}
+
+TEST_F(MigTest, AGpuThatSpoilsTheSetIsLeftOut) {
+  const auto freed = Calls("nvmlEventSetFree");
+  Open("gpu\n error nvmlDeviceRegisterEvents 999\ngpu\n");
+  EXPECT_EQ(Calls("nvmlEventSetFree"), freed + 1);
+  Script("gpu\n xid 1 79\ngpu\n xid 1 94\n");
+  EXPECT_THAT(Xids(), ElementsAre("GPU-00000000-0000-0000-0000-000000000001 94"));
 }
 
 TEST_F(MigTest, AFailingWaitIsAskedAgainNextTime) {

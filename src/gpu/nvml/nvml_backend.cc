@@ -5,6 +5,8 @@
 #include <absl/strings/cord.h>
 
 #include <array>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "base/latest.h"
@@ -63,18 +65,11 @@ class NvmlBackend final : public Backend {
   const char* current_call() const override { return mark_.current(); }
 
  private:
-  /// A GPU that the driver has identified in this session.
-  struct OpenGpu {
-    abi::Device handle = nullptr;
-    MigSight mig;
-  };
-
   absl::StatusOr<Session> ListDevices();
   /// Adds the GPU and its MIG devices.
   void List(const Identification& found, std::vector<DeviceListing>& devices);
   void ListIdentified(const Identification& found, std::vector<DeviceListing>& devices);
   DeviceListing ListUnidentified(const Identification& found) const;
-  bool SameMigDevices();
   std::shared_ptr<Device> Unidentified(const model::GpuIdentity& gpu, Refusal refusal) const;
   void RecallIdentities(std::vector<DeviceListing>& devices) const;
 
@@ -94,8 +89,9 @@ class NvmlBackend final : public Backend {
   unsigned int opened_count_ = 0;
   int looks_at_nothing_ = 0;
   KnownGpus known_;
-  std::vector<OpenGpu> gpus_;
-  /// Those of gpus_ and their MIG devices.
+  /// UUIDs of GPUs that had MIG enabled when they last said so.
+  std::set<std::string> had_mig_;
+  /// GPUs and their MIG devices.
   std::vector<std::shared_ptr<SessionDevice>> session_devices_;
   std::vector<XidEvents::Place> event_places_;
   XidEvents events_;
@@ -162,15 +158,20 @@ void NvmlBackend::List(const Identification& found, std::vector<DeviceListing>& 
 void NvmlBackend::ListIdentified(const Identification& found, std::vector<DeviceListing>& devices) {
   const model::GpuIdentity& gpu = found.identity;
   const SessionTicket ticket(sessions_);
-  const MigSight mig = LookAtMig(*library_, mark_, found.handle).value_or(MigSight{});
+  const auto seen_mig = LookAtMig(*library_, mark_, found.handle);
+  // A GPU that does not tell now is what it was, without devices: its readings say when it tells.
+  const MigSight mig =
+      seen_mig.value_or(MigSight{.enabled = had_mig_.contains(gpu.uuid), .devices = {}});
+  if (mig.enabled) had_mig_.insert(gpu.uuid);
+  if (!mig.enabled) had_mig_.erase(gpu.uuid);
   const auto add = [&](model::GpuIdentity identity, std::shared_ptr<SessionDevice> device) {
     session_devices_.push_back(device);
     devices.push_back({.identity = std::move(identity), .state_reason = "", .device = device});
   };
   XidEvents::Place place{found.handle, gpu.uuid, {}};
   std::map<unsigned int, int> compute_instances;
-  add(gpu, std::make_shared<NvmlDevice>(library_, ticket, found.handle, gpu.uuid, mig.enabled,
-                                        per_process_));
+  add(gpu,
+      std::make_shared<NvmlDevice>(library_, ticket, found.handle, gpu.uuid, mig, per_process_));
   for (const MigSight::Seen& seen : mig.devices) {
     model::GpuIdentity identity = IdentifyMig(*library_, mark_, seen, gpu);
     std::optional<unsigned int> instance;
@@ -186,7 +187,6 @@ void NvmlBackend::ListIdentified(const Identification& found, std::vector<Device
         std::make_shared<MigDevice>(library_, ticket, found.handle, gpu.uuid, seen.handle,
                                     seen.uuid, instance, per_process_));
   }
-  gpus_.push_back({found.handle, mig});
   event_places_.push_back(std::move(place));
 }
 
@@ -240,19 +240,10 @@ bool NvmlBackend::Check() {
   if (!initialized_) return true;
   unsigned int count = 0;
   const abi::Return code = Invoke(mark_, library_->device_count, &count);
-  if (code == abi::kSuccess) return count == opened_count_ && SameMigDevices();
+  if (code == abi::kSuccess) return count == opened_count_;
   if (code == abi::kGpuNotFound) return opened_count_ == 0;
   // Any other failure says nothing of the session: the readings will tell.
   return EffectOf(code) != Effect::kSessionOver;
-}
-
-// Handles of MIG devices are used again for others, so what they are is looked at each time.
-bool NvmlBackend::SameMigDevices() {
-  return std::all_of(gpus_.begin(), gpus_.end(), [this](const OpenGpu& gpu) {
-    if (!gpu.mig.possible) return true;
-    const auto now = LookAtMig(*library_, mark_, gpu.handle);
-    return !now || now->SameAs(gpu.mig);
-  });
 }
 
 std::vector<XidEvent> NvmlBackend::TakeXids() {
@@ -267,12 +258,11 @@ std::vector<CallCost> NvmlBackend::CallCosts() const {
 
 void NvmlBackend::Close() {
   if (initialized_) {
-    for (const auto& device : session_devices_) device->EndSession();
+    for (const auto& device : session_devices_) device->EndSession(mark_);
     events_.Close(*library_, mark_);
   }
   session_devices_.clear();
   event_places_.clear();
-  gpus_.clear();
   sessions_->fetch_add(1);
   looks_at_nothing_ = 0;
   if (!initialized_) return;

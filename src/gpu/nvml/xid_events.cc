@@ -15,20 +15,35 @@ constexpr int kMostAtOnce = 64;
 
 void XidEvents::Open(const Library& library, CallMark& mark, std::vector<Place> places) {
   places_ = std::move(places);
-  if (places_.empty() || library.event_set_wait.address == nullptr) return;
+  if (library.event_set_wait.address == nullptr) return;
+  // After Unknown Error a set is in no state to be used: it is made anew, without that GPU.
+  std::set<abi::Device> refused;
+  while (!TryOpen(library, mark, refused)) {
+  }
+}
+
+bool XidEvents::TryOpen(const Library& library, CallMark& mark, std::set<abi::Device>& refused) {
   if (Invoke(mark, library.event_set_create, &set_) != abi::kSuccess) {
     set_ = nullptr;
-    return;
+    return true;
   }
   bool any = false;
   for (const Place& place : places_) {
+    if (refused.contains(place.gpu)) continue;
     unsigned long long types = 0;
     if (Invoke(mark, library.event_types, place.gpu, &types) != abi::kSuccess) continue;
     if ((types & abi::kEventXid) == 0) continue;
-    any |= Invoke(mark, library.register_events, place.gpu, abi::kEventXid, set_) == abi::kSuccess;
+    const abi::Return code = Invoke(mark, library.register_events, place.gpu, abi::kEventXid, set_);
+    if (code == abi::kUnknown) {
+      refused.insert(place.gpu);
+      Close(library, mark);
+      return false;
+    }
+    any |= code == abi::kSuccess;
   }
   // Nothing will ever come.
   if (!any) Close(library, mark);
+  return true;
 }
 
 std::string XidEvents::UuidOf(const abi::EventData& event) const {

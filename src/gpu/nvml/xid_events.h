@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,8 @@ class XidEvents {
   void Close(const Library& library, CallMark& mark);
 
  private:
+  /// False where it must be tried again, without one more of \p refused.
+  bool TryOpen(const Library& library, CallMark& mark, std::set<abi::Device>& refused);
   std::string UuidOf(const abi::EventData& event) const;
 
   abi::EventSet set_ = nullptr;

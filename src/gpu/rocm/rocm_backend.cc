@@ -23,6 +23,9 @@ namespace {
 /// Cards without a GPU that ROCm lists: another attempt to open is made once in so many looks (ten
 /// seconds at the default sampling interval).
 constexpr int kLooksBetweenEmptyOpens = 20;
+/// The files are read meanwhile, and a locked library takes 5 s to say so: ten minutes at the
+/// default sampling interval.
+constexpr int kLooksBetweenTries = 1200;
 /// Far beyond any node.
 constexpr uint32_t kMostGpus = 1024;
 constexpr uint32_t kVersionSize = 128;
@@ -71,6 +74,9 @@ class RocmBackend final : public Backend {
   bool initialized_ = false;
   /// The library did not open: the session is of what sysfs has.
   bool files_alone_ = false;
+  int looks_without_library_ = 0;
+  /// Why it was last read without the library.
+  std::string without_library_for_;
   /// Counts up whenever indices become invalid.
   const std::shared_ptr<SessionTicket::Counter> sessions_ =
       std::make_shared<SessionTicket::Counter>(0);
@@ -98,20 +104,24 @@ absl::StatusOr<Session> RocmBackend::Open() {
   const abi::Status status = Invoke(mark_, library_->init, abi::kThreadOnlyMutex);
   if (status != abi::kSuccess) return WithoutLibrary(OpenError(library_->init.name, status));
   initialized_ = true;
+  without_library_for_.clear();
   auto session = ListDevices();
   if (!session.ok()) Close();
   return session;
 }
 
-// A lock that a killed process left keeps the library closed for as long as the pod lives: its files
-// say the same.
+// A lock that a killed process left keeps the library closed for as long as the pod lives: its
+// files say the same.
 absl::StatusOr<Session> RocmBackend::WithoutLibrary(const absl::Status& error) {
   Session session;
   AppendUnlisted(session.devices);
   if (session.devices.empty()) return error;
-  base::LogWarn("ROCm SMI does not open, so AMD GPUs are read from sysfs",
-                {{"reason", std::string(error.message())}});
+  if (std::exchange(without_library_for_, std::string(error.message())) != error.message()) {
+    base::LogWarn("ROCm SMI does not open, so AMD GPUs are read from sysfs",
+                  {{"reason", without_library_for_}});
+  }
   files_alone_ = true;
+  looks_without_library_ = 0;
   nothing_listed_ = false;
   known_.Remember(session.devices, sessions_->load());
   known_.AppendVanished(session.devices);
@@ -215,7 +225,8 @@ void RocmBackend::LogUnlisted(const std::string& read, const std::string& not_re
 bool RocmBackend::Check() {
   if (!initialized_ && !files_alone_) return true;
   if (sysfs_.Cards() != opened_cards_) return false;
-  if (files_alone_) return true;
+  // The lock may be gone meanwhile.
+  if (files_alone_) return ++looks_without_library_ < kLooksBetweenTries;
   if (nothing_listed_ && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;
   uint32_t count = 0;
   const abi::Status status = Invoke(mark_, library_->device_count, &count);

@@ -117,9 +117,13 @@ TEST_F(BackendTest, WithTheLibraryLockedTheFilesAreRead) {
   }
   sysfs_.AddCard(3, "0000:05:00.0");
   EXPECT_FALSE(backend_->Check()) << "another card";
+  Open("error rsmi_init 8\ngpu\n");
+  int looks = 1;
+  while (looks < 10000 && backend_->Check()) ++looks;
+  EXPECT_EQ(looks, 1200) << "and now and then, since the lock may be gone";
   const auto inits = Calls("rsmi_init");
   Open("gpu\n");
-  EXPECT_EQ(Calls("rsmi_init"), inits + 1) << "the library is tried again";
+  EXPECT_EQ(Calls("rsmi_init"), inits + 1);
 }
 
 TEST_F(BackendTest, FailuresToOpenAreNamed) {
