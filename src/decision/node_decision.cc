@@ -54,7 +54,11 @@ absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(const trigger::Trigger
   if (selected.empty()) {
     std::vector<std::string> indices;
     for (const GpuSnapshot& gpu : snapshot.gpus) {
-      indices.push_back(std::to_string(gpu.identity.index));
+      std::string index = std::to_string(gpu.identity.index);
+      // MIG devices have that of their GPU, and each vendor counts from 0.
+      if (std::find(indices.begin(), indices.end(), index) == indices.end()) {
+        indices.push_back(std::move(index));
+      }
     }
     return absl::UnavailableError(base::Truncate(
         GpuIndexText(spec) + ": no such GPU on this node; it has GPU " + base::JoinWithAnd(indices),
@@ -105,8 +109,8 @@ absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
       const int sharers = adds_up ? MigSharers(*snapshot, *gpu, spec.metric) : 1;
       readings.values.push_back(reading.value() / sharers);
     } else {
-      const bool never = !reading.has_value() && reading.reason() == model::Missing::kUnsupported;
-      (never ? unsupported : problems).push_back(NameOf(*gpu) + ": " + WhyNotFresh(*gpu, reading));
+      (reading.NotOffered() ? unsupported : problems)
+          .push_back(NameOf(*gpu) + ": " + WhyNotFresh(*gpu, reading));
     }
   }
   // A GPU that never had the metric cannot be missed in the aggregate; alone, it is the trouble.
@@ -117,6 +121,16 @@ absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
         Summary("no fresh " + metric + " of every selected GPU", problems));
   }
   return readings;
+}
+
+bool OffersNowhere(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot) {
+  if (snapshot == nullptr) return false;
+  const auto offers = [&](const GpuSnapshot& gpu) {
+    return gpu.state == DeviceState::kPresent && !gpu.readings[spec.metric].NotOffered();
+  };
+  const auto present = [](const GpuSnapshot& gpu) { return gpu.state == DeviceState::kPresent; };
+  return std::any_of(snapshot->gpus.begin(), snapshot->gpus.end(), present) &&
+         std::none_of(snapshot->gpus.begin(), snapshot->gpus.end(), offers);
 }
 
 absl::StatusOr<double> NodeValue(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot,

@@ -69,8 +69,15 @@ absl::StatusOr<double> Aggregate(const ScopeQuestion& question,
                                  const std::vector<const NodeView*>& nodes, Decision& decision) {
   std::vector<double> values;
   std::vector<std::string> problems;
+  std::vector<std::string> without;
   for (const NodeView* node : nodes) {
     if (nodes.size() > 1 && HasNothing(*node)) continue;
+    if (nodes.size() > 1 && OffersNowhere(question.spec, node->snapshot.get())) {
+      const auto why =
+          ReadNode(question.spec, node->snapshot.get(), question.now, node->max_reading_age);
+      without.push_back(NodeName(question, *node) + ": " + std::string(why.status().message()));
+      continue;
+    }
     ++decision.pods;
     Input input{NodeName(question, *node), "measured", std::nullopt, {}, ""};
     const auto readings =
@@ -94,6 +101,9 @@ absl::StatusOr<double> Aggregate(const ScopeQuestion& question,
       decision.pods == 0 ? 0 : static_cast<double>(decision.measured) / decision.pods;
   if (!problems.empty()) {
     return absl::UnavailableError(Summary(Who(question) + "GPUs cannot be read", problems));
+  }
+  if (values.empty() && !without.empty()) {
+    return absl::UnavailableError(Summary(Who(question) + "no node has that of its GPUs", without));
   }
   if (values.empty()) return absl::UnavailableError(Who(question) + "no node has a GPU");
   const double value = catalogue::Aggregate(question.spec.aggregation, values);

@@ -69,6 +69,28 @@ TEST_F(ScopeDecisionTest, AverageValueIsTimesTheReplicas) {
   EXPECT_EQ(*Now().value, 92);
 }
 
+TEST_F(ScopeDecisionTest, NodesWithoutTheMetricAreNotMissedAmongOthers) {
+  scope_ = Scope::kCluster;
+  AddNode("a", {92, 20});
+  AddNode("b", {1});
+  auto node = std::make_shared<model::NodeSnapshot>(*nodes_[1].snapshot);
+  node->gpus[0].readings[spec_.metric] =
+      model::Reading::Absent(model::Missing::kUnsupported, "this GPU has no GPM");
+  nodes_[1].snapshot = node;
+  EXPECT_EQ(*Now().value, 92);
+  EXPECT_EQ(Now().pods, 1);
+  nodes_.erase(nodes_.begin());
+  EXPECT_THAT(Error(), HasSubstr("this GPU has no GPM")) << "alone it is the trouble";
+  nodes_.push_back(nodes_[0]);
+  EXPECT_THAT(Error(), HasSubstr("this GPU has no GPM")) << "and where all are so";
+  auto broken = std::make_shared<model::NodeSnapshot>(*node);
+  broken->gpus[0].readings[spec_.metric] =
+      model::Reading::Absent(model::Missing::kDriverError, "broken");
+  nodes_[0].snapshot = broken;
+  AddNode("c", {50});
+  EXPECT_THAT(Error(), HasSubstr("broken")) << "a failure is missed";
+}
+
 TEST_F(ScopeDecisionTest, WithoutKubernetesTheAggregateGoesOutAsItIs) {
   AddNode("a", {92});
   type_.reset();

@@ -41,6 +41,7 @@ pb::Note::Reason ReasonOf(Missing missing) {
     case Missing::kNotRequested:
       return pb::Note::NOT_REQUESTED;
     case Missing::kUnsupported:
+    case Missing::kOfMigDevices:
       return pb::Note::UNSUPPORTED;
     case Missing::kNotPermitted:
       return pb::Note::NOT_PERMITTED;

@@ -58,7 +58,8 @@ void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
               "1 while a driver call for the GPU has not returned for so long that it counts as "
               "hung.");
   for (const model::GpuSnapshot& gpu : gpus) {
-    page.Gauge(GpuLabels(gpu.identity), gpu.hung_call.empty() ? 0 : 1);
+    const bool hangs = !gpu.hung_call.empty() || !gpu.hung_slow_call.empty();
+    page.Gauge(GpuLabels(gpu.identity), hangs ? 1 : 0);
   }
   page.Family("driver_open", MetricType::Gauge, "1 while the driver is open.");
   for (const model::SourceHealth& source : sources) {

@@ -39,6 +39,9 @@ struct GpuSnapshot {
   Readings readings;
   /// The driver call that has not returned for so long that it counts as hung; else empty.
   std::string hung_call;
+  /// The same of a call that blocks for long by its nature, which keeps no other reading. Hubs are
+  /// not told.
+  std::string hung_slow_call;
   GpuHealth health;
   /// On the way to a snapshot only: what pod_uses is made of.
   std::optional<ProcessUses> processes;

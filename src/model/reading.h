@@ -20,6 +20,8 @@ enum class Missing {
   kNotRequested,
   /// The device or its driver does not offer the metric; stays so until the driver is reopened.
   kUnsupported,
+  /// It is no longer the device's as a whole, as it may have been: its MIG devices have it.
+  kOfMigDevices,
   kNotPermitted,
   kNotFound,
   /// The driver has no sample at this moment and will have one again: the last value may stand in
@@ -67,6 +69,10 @@ class Reading {
   base::SteadyTime taken() const { return taken_; }
   /// Of an absent reading only.
   Missing reason() const { return reason_; }
+  /// The device does not have it, so it is not missed.
+  bool NotOffered() const {
+    return !has_value_ && (reason_ == Missing::kUnsupported || reason_ == Missing::kOfMigDevices);
+  }
   /// Of an absent reading, or of a value that should have been renewed; else empty.
   const std::string& detail() const { return detail_; }
 

@@ -33,7 +33,10 @@ void Slot::Take(gpu::DeviceSample sample) {
   }
   state = sample.state;
   state_reason = std::move(sample.state_reason);
-  recovery_action = std::move(sample.recovery_action);
+  // A lost GPU tells nothing: what it wanted before is still to be done to it.
+  if (state != model::DeviceState::kLost || !sample.recovery_action.empty()) {
+    recovery_action = std::move(sample.recovery_action);
+  }
 }
 
 void Slot::TakeSlow(const model::MetricSet& metrics, model::Readings fresh) {

@@ -17,10 +17,9 @@ Duration RoundLimit(Duration interval) {
   return std::min<Duration>(interval * 4 / 5, std::chrono::seconds(1));
 }
 
-/// Whether a value that is missing for \p reason was to be expected.
+/// Whether a value that is missing for \p reason was to be expected of a device that has it.
 bool IsTrouble(model::Missing reason) {
-  return reason != model::Missing::kUnsupported && reason != model::Missing::kNotRequested &&
-         reason != model::Missing::kNotSampledYet;
+  return reason != model::Missing::kNotRequested && reason != model::Missing::kNotSampledYet;
 }
 
 /// Whether something that should have answered did not.
@@ -30,9 +29,12 @@ bool HasTrouble(const model::NodeSnapshot& snapshot) {
   }
   for (const model::GpuSnapshot& gpu : snapshot.gpus) {
     if (gpu.state == model::DeviceState::kLost || !gpu.hung_call.empty()) return true;
+    if (!gpu.hung_slow_call.empty()) return true;
     if (gpu.state != model::DeviceState::kPresent) continue;
     for (const model::Reading& reading : gpu.readings) {
-      if (!reading.has_value() && IsTrouble(reading.reason())) return true;
+      if (!reading.has_value() && !reading.NotOffered() && IsTrouble(reading.reason())) {
+        return true;
+      }
     }
   }
   return false;

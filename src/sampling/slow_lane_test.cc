@@ -114,6 +114,7 @@ TEST_F(SlowLaneTest, ACallThatHangsIsNamedAndTheGpuIsReadOn) {
   EXPECT_EQ(Pcie().reason(), Missing::kDriverError);
   EXPECT_EQ(Pcie().detail(), "fakeReadSlow has not returned");
   EXPECT_EQ(source_.Gpus()[0].hung_call, "") << "its other readings are good";
+  EXPECT_EQ(source_.Gpus()[0].hung_slow_call, "fakeReadSlow");
   EXPECT_EQ(Utilization(0).taken(), clock_.Now());
   EXPECT_EQ(source_.Lanes().back().doing, "fakeReadSlow");
   // A driver with a call in it is not closed.

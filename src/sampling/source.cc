@@ -28,8 +28,8 @@ struct Yield {
 Yield YieldOf(const Readings& readings, SteadyTime now, base::Duration of_late) {
   Yield yield;
   for (const Reading& reading : readings) {
-    yield.could |= reading.has_value() || (reading.reason() != Missing::kUnsupported &&
-                                           reading.reason() != Missing::kNotRequested);
+    yield.could |= reading.has_value() ||
+                   (!reading.NotOffered() && reading.reason() != Missing::kNotRequested);
     yield.did |= reading.FreshAt(now, of_late);
   }
   return yield;
@@ -276,6 +276,7 @@ std::vector<model::GpuSnapshot> Source::Gpus() const {
                       slot.state_reason,
                       slot.All(orders_.wanted, slow_hangs),
                       open_hangs.empty() ? device_lanes_[i]->hung_call() : open_hangs,
+                      slow_hangs,
                       {slot.recovery_action, xids_.Of(uuid)},
                       slot.processes,
                       std::nullopt});

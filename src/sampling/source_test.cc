@@ -288,6 +288,15 @@ TEST_F(SourceTest, AMetricThatTurnsUnsupportedIsAFailureAcrossReopensToo) {
   EXPECT_EQ(Utilization(0).reason(), Missing::kDriverError);
 }
 
+TEST_F(SourceTest, AMetricThatWentToMigDevicesIsNoFailure) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 90}});
+  OpenAndRead();
+  driver_->SetGpus({{.uuid = "GPU-a", .failure = {{Missing::kOfMigDevices, "MIG is enabled"}}}});
+  Round();
+  EXPECT_EQ(Utilization(0).reason(), Missing::kOfMigDevices);
+  EXPECT_TRUE(Utilization(0).NotOffered());
+}
+
 TEST_F(SourceTest, AHungCallStopsNeitherTheRoundNorTheOtherGpus) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}, {.uuid = "GPU-b", .utilization = 20}});
   driver_->read_gates[1].Open();

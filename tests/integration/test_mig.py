@@ -71,6 +71,22 @@ def test_instances_come_and_go(split):
         gpu.uuid: 33, split.fake.gpus[1].uuid: 40}
 
 
+def test_enabling_mig_while_running(tmp_path, start):
+    """What the GPU had as a whole is its MIG devices' now, and no failure."""
+    fake = FakeNvml(tmp_path, [Gpu(0, mig_mode=0, gpm=1, gpu_util=90, memory_used_mib=500),
+                               Gpu(1, gpu_util=10, memory_used_mib=100)])
+    scaler = start("--sampling-interval", "150ms", fake=fake).wait_sampled()
+    scaler.wait_value(90, **LEVEL)
+    fake.gpus[0].migs = [device(0, 7, 30, 200)]
+    fake.write()
+    scaler.wait_value(30, **LEVEL)
+    memory = {"metricType": "memory_used_mib", "targetValue": 80, "aggregation": "sum"}
+    scaler.wait_value(300, **memory)
+    errors = scaler.gauge("collection_errors_total")
+    scaler.wait_rounds(5)
+    assert scaler.gauge("collection_errors_total") == errors
+
+
 def test_a_slot_that_is_used_again_never_shows_the_others_number(split):
     split.wait_value(70, **LEVEL)
     gpu = split.fake.gpus[0]

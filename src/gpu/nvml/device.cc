@@ -13,6 +13,7 @@ using model::Readings;
 
 constexpr int kColdestCelsius = -100;
 constexpr int kHottestCelsius = 250;
+constexpr unsigned int kMostKbps = 1'000'000'000;
 constexpr double kMostWatts = 100'000;
 
 }  // namespace
@@ -62,18 +63,20 @@ DeviceSample NvmlDevice::Read(const base::Clock& clock) {
 // Here rather than in Check, so that a GPU that hangs in it keeps only itself.
 bool NvmlDevice::HasSameMigDevices() {
   if (!mig_.possible) return true;
-  const auto now = LookAtMig(calls_.library(), calls_.mark(), handle_);
-  return !now || now->SameAs(mig_);
+  return mig_.StillHolds(LookAtMig(calls_.library(), calls_.mark(), handle_));
 }
 
 void NvmlDevice::ReadOfGpuAlone(const base::Clock& clock, Readings& readings) {
-  if (!mig_.enabled) {
+  if (mig_.known && !mig_.enabled) {
     ReadUtilization(clock, readings);
     memory_.Read(calls_, clock, readings);
     return;
   }
   const Reading absent =
-      Reading::Absent(Missing::kUnsupported, "MIG is enabled: each MIG device has its own");
+      mig_.known
+          ? Reading::Absent(Missing::kOfMigDevices, "MIG is enabled: each MIG device has its own")
+          : Reading::Absent(Missing::kDriverError,
+                            "the driver does not tell whether the GPU has MIG devices");
   for (const MetricId metric :
        {MetricId::kGpuUtilization, MetricId::kMemoryUtilization, MetricId::kMemoryUsedMib,
         MetricId::kMemoryTotalMib, MetricId::kMemoryUsedPercent, MetricId::kSmUtilization,

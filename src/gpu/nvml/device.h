@@ -49,8 +49,8 @@ class NvmlDevice final : public SessionDevice {
         mig_(std::move(mig)),
         calls_(library, ticket, handle, uuid),
         slow_calls_(library, ticket, handle, uuid),
-        gpm_(mig_.enabled ? GpmRowsOfMigParent() : GpmRowsOfGpu(), std::nullopt) {
-    if (per_process && !mig_.enabled) processes_.emplace(Processes::Of::kGpu);
+        gpm_(HasMigDevices() ? GpmRowsOfMigParent() : GpmRowsOfGpu(), std::nullopt) {
+    if (per_process && !HasMigDevices()) processes_.emplace(Processes::Of::kGpu);
   }
 
   DeviceSample Read(const base::Clock& clock) override;
@@ -64,6 +64,8 @@ class NvmlDevice final : public SessionDevice {
   void ReadOfGpuAlone(const base::Clock& clock, model::Readings& readings);
   void ReadLinks(const Counters::Result& counted, const base::Clock& clock, DeviceSample& sample);
   bool HasSameMigDevices();
+  /// Or may have.
+  bool HasMigDevices() const { return mig_.enabled || !mig_.known; }
   void ReadUtilization(const base::Clock& clock, model::Readings& readings);
   /// From the ring; from \p rate where that has nothing to say.
   model::Reading ReadSampled(UtilizationSamples& samples, const base::Clock& clock,

@@ -46,34 +46,42 @@ int InstanceId(CallMark& mark, const Symbol<abi::nvmlDeviceGetGpuInstanceId>& sy
 
 }  // namespace
 
-bool MigSight::SameAs(const MigSight& other) const {
-  return enabled == other.enabled &&
-         std::equal(devices.begin(), devices.end(), other.devices.begin(), other.devices.end(),
-                    [](const Seen& a, const Seen& b) { return a.uuid == b.uuid; });
+bool MigSight::StillHolds(const MigSight& now) const {
+  if (!now.known) return true;
+  const auto same = [](int was, int is) { return is < 0 || is == was; };
+  return known && enabled == now.enabled &&
+         std::equal(devices.begin(), devices.end(), now.devices.begin(), now.devices.end(),
+                    [&](const Seen& was, const Seen& is) {
+                      return was.uuid == is.uuid && same(was.gpu_instance, is.gpu_instance) &&
+                             same(was.compute_instance, is.compute_instance);
+                    });
 }
 
-std::optional<MigSight> LookAtMig(const Library& library, CallMark& mark, abi::Device gpu) {
+MigSight LookAtMig(const Library& library, CallMark& mark, abi::Device gpu) {
+  const MigSight unknown{.known = false, .devices = {}};
   MigSight sight;
   unsigned int current = 0;
   unsigned int pending = 0;
   const abi::Return mode = Invoke(mark, library.mig_mode, gpu, &current, &pending);
-  if (EffectOf(mode) == Effect::kCallNeverWorks) return MigSight{.possible = false, .devices = {}};
-  if (mode != abi::kSuccess) return std::nullopt;
+  if (EffectOf(mode) == Effect::kCallNeverWorks) return {.possible = false, .devices = {}};
+  if (mode != abi::kSuccess) return unknown;
   sight.enabled = current == abi::kMigEnabled;
   if (!sight.enabled) return sight;
   unsigned int count = 0;
-  if (Invoke(mark, library.mig_device_count, gpu, &count) != abi::kSuccess) return std::nullopt;
+  if (Invoke(mark, library.mig_device_count, gpu, &count) != abi::kSuccess) return unknown;
   for (unsigned int index = 0; index < std::min(count, kMostMigDevices); ++index) {
     MigSight::Seen seen;
     const abi::Return code = Invoke(mark, library.mig_device_by_index, gpu, index, &seen.handle);
     // Not Found, or from some drivers Invalid Argument, is a place without a MIG device: there may
     // be one after it.
     if (IsHole(code)) continue;
-    if (code != abi::kSuccess) return std::nullopt;
+    if (code != abi::kSuccess) return unknown;
     const abi::Return named = ReadUuid(library, mark, seen.handle, seen.uuid);
     // Gone between the two calls, or not ours to see.
     if (IsHole(named)) continue;
-    if (named != abi::kSuccess) return std::nullopt;
+    if (named != abi::kSuccess) return unknown;
+    seen.gpu_instance = InstanceId(mark, library.gpu_instance_id, seen.handle);
+    seen.compute_instance = InstanceId(mark, library.compute_instance_id, seen.handle);
     sight.devices.push_back(std::move(seen));
   }
   return sight;
@@ -88,8 +96,7 @@ model::GpuIdentity IdentifyMig(const Library& library, CallMark& mark, const Mig
   if (Invoke(mark, library.name, seen.handle, name.data(), abi::kNameSize) == abi::kSuccess) {
     identity.name = TextIn(name.data(), name.size());
   }
-  model::MigPlace place{gpu.uuid, InstanceId(mark, library.gpu_instance_id, seen.handle),
-                        InstanceId(mark, library.compute_instance_id, seen.handle),
+  model::MigPlace place{gpu.uuid, seen.gpu_instance, seen.compute_instance,
                         ProfileIn(identity.name)};
   if (place.profile.empty()) {
     abi::DeviceAttributes attributes{};

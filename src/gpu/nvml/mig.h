@@ -4,7 +4,6 @@
 // open, and a handle may then be that of another one.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,23 +15,28 @@ namespace kgs::gpu::nvml {
 
 /// What can be seen of the MIG devices of a GPU at little cost: to be compared with what there was.
 struct MigSight {
+  /// False: the GPU did not tell, so it may have MIG devices or none.
+  bool known = true;
   /// False: this GPU never has MIG, and need not be looked at again.
   bool possible = true;
   bool enabled = false;
   struct Seen {
     abi::Device handle = nullptr;
     std::string uuid;
+    /// Each -1 where the driver does not say.
+    int gpu_instance = -1;
+    int compute_instance = -1;
   };
   /// By the driver's index.
   std::vector<Seen> devices;
 
-  bool SameAs(const MigSight& other) const;
+  /// Whether \p now may be the same: what it does not tell is no difference.
+  bool StillHolds(const MigSight& now) const;
 };
 
-/// Nothing where the GPU does not tell now (it is lost, say). A GPU without MIG has it not enabled.
-std::optional<MigSight> LookAtMig(const Library& library, CallMark& mark, abi::Device gpu);
+MigSight LookAtMig(const Library& library, CallMark& mark, abi::Device gpu);
 
-/// Who a MIG device of \p gpu is. Its instances are -1 where the driver does not say.
+/// Who a MIG device of \p gpu is.
 model::GpuIdentity IdentifyMig(const Library& library, CallMark& mark, const MigSight::Seen& seen,
                                const model::GpuIdentity& gpu);
 

@@ -16,7 +16,7 @@ DeviceSample MigDevice::Read(const base::Clock& clock) {
     gpm_.Read(gpu_calls_, clock, sample.readings);
   } else {
     const Reading absent = Reading::Absent(
-        Missing::kUnsupported, "the driver does not say which GPU instance this MIG device is of");
+        Missing::kDriverError, "the driver does not say which GPU instance this MIG device is of");
     for (const GpmRow& row : GpmRowsOfInstance()) sample.readings[row.metric] = absent;
   }
   sample.readings[MetricId::kMemoryUtilization] = Reading::Absent(

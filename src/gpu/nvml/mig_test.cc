@@ -113,7 +113,7 @@ TEST_F(MigTest, TheGpuHasWhatBelongsToNoneOfThem) {
   for (const MetricId metric : {MetricId::kGpuUtilization, MetricId::kMemoryUsedMib,
                                 MetricId::kMemoryUsedPercent, MetricId::kSmUtilization}) {
     EXPECT_THAT(sample.readings[metric],
-                IsAbsent(Missing::kUnsupported, "MIG is enabled: each MIG device has its own"));
+                IsAbsent(Missing::kOfMigDevices, "MIG is enabled: each MIG device has its own"));
   }
 }
 
@@ -129,7 +129,7 @@ TEST_F(MigTest, OnAmpereUtilizationIsUnsupportedAndMemoryIsThere) {
 TEST_F(MigTest, WithMigEnabledAndNothingCreatedThereIsTheGpuAlone) {
   const Session session = Open("gpu\n mig_mode 1\n");
   ASSERT_THAT(session.devices, SizeIs(1));
-  EXPECT_EQ(Read(session, MetricId::kGpuUtilization).reason(), Missing::kUnsupported);
+  EXPECT_EQ(Read(session, MetricId::kGpuUtilization).reason(), Missing::kOfMigDevices);
   EXPECT_THAT(Open("gpu\n mig_mode 0\n gpu_util 5\n").devices, SizeIs(1));
 }
 
@@ -160,18 +160,30 @@ TEST_F(MigTest, ASlotThatFailsIsNoHole) {
   EXPECT_FALSE(WantsAnotherOpen(session));
   Session blind = Reopen();
   EXPECT_THAT(blind.devices, SizeIs(1));
-  EXPECT_EQ(Read(blind, 0).readings[MetricId::kMemoryUsedMib].reason(), Missing::kUnsupported)
-      << "what had MIG is not read as a whole";
+  EXPECT_EQ(Read(blind, 0).readings[MetricId::kMemoryUsedMib].reason(), Missing::kDriverError)
+      << "it may have MIG devices, so it is missed";
   Script(Hopper());
   EXPECT_TRUE(WantsAnotherOpen(blind)) << "once it tells";
 }
 
-TEST_F(MigTest, OfAnInstanceThatIsNotToldThereIsNoUtilization) {
+TEST_F(MigTest, TheUtilizationOfAnInstanceThatIsNotToldIsMissed) {
   const Session session = Open("error nvmlDeviceGetGpuInstanceId 999\n" + Hopper());
   EXPECT_EQ(session.devices.at(1).identity.mig->gpu_instance, -1);
   const DeviceSample sample = ReadTwice(session, 1);
   EXPECT_THAT(sample.readings[MetricId::kMemoryUsedMib], IsValue(1024));
-  EXPECT_EQ(sample.readings[MetricId::kGpuUtilization].reason(), Missing::kUnsupported);
+  EXPECT_EQ(sample.readings[MetricId::kGpuUtilization].reason(), Missing::kDriverError)
+      << "missed, not left out";
+  EXPECT_FALSE(WantsAnotherOpen(session));
+  Script(Hopper());
+  EXPECT_TRUE(WantsAnotherOpen(session)) << "it tells now";
+}
+
+TEST_F(MigTest, InstancesThatHaveChangedPlacesWantAnotherOpen) {
+  const std::string head = "gpu\n gpm 1\n mig_mode 1\n";
+  const Session session = Open(head + " mig 0 7 0 1g.10gb\n mig 2 1 0 1g.10gb\n");
+  EXPECT_FALSE(WantsAnotherOpen(session));
+  Script(head + " mig 0 1 0 1g.10gb\n mig 2 7 0 1g.10gb\n");
+  EXPECT_TRUE(WantsAnotherOpen(session)) << "under the same UUIDs";
 }
 
 TEST_F(MigTest, AHandleThatHasBecomeAnotherDevicesIsNotRead) {

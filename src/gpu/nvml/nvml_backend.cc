@@ -6,7 +6,6 @@
 
 #include <array>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "base/latest.h"
@@ -89,8 +88,6 @@ class NvmlBackend final : public Backend {
   unsigned int opened_count_ = 0;
   int looks_at_nothing_ = 0;
   KnownGpus known_;
-  /// UUIDs of GPUs that had MIG enabled when they last said so.
-  std::set<std::string> had_mig_;
   /// GPUs and their MIG devices.
   std::vector<std::shared_ptr<SessionDevice>> session_devices_;
   std::vector<XidEvents::Place> event_places_;
@@ -158,12 +155,7 @@ void NvmlBackend::List(const Identification& found, std::vector<DeviceListing>& 
 void NvmlBackend::ListIdentified(const Identification& found, std::vector<DeviceListing>& devices) {
   const model::GpuIdentity& gpu = found.identity;
   const SessionTicket ticket(sessions_);
-  const auto seen_mig = LookAtMig(*library_, mark_, found.handle);
-  // A GPU that does not tell now is what it was, without devices: its readings say when it tells.
-  const MigSight mig =
-      seen_mig.value_or(MigSight{.enabled = had_mig_.contains(gpu.uuid), .devices = {}});
-  if (mig.enabled) had_mig_.insert(gpu.uuid);
-  if (!mig.enabled) had_mig_.erase(gpu.uuid);
+  const MigSight mig = LookAtMig(*library_, mark_, found.handle);
   const auto add = [&](model::GpuIdentity identity, std::shared_ptr<SessionDevice> device) {
     session_devices_.push_back(device);
     devices.push_back({.identity = std::move(identity), .state_reason = "", .device = device});

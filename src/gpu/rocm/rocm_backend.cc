@@ -56,6 +56,7 @@ class RocmBackend final : public Backend {
 
  private:
   absl::StatusOr<Session> ListDevices();
+  absl::StatusOr<Session> OnlyVanished(const std::string& nothing);
   absl::StatusOr<Session> WithoutLibrary(const absl::Status& error);
   DeviceListing List(const Identification& found) const;
   void TellApartByUuid(std::vector<DeviceListing>& devices) const;
@@ -72,8 +73,8 @@ class RocmBackend final : public Backend {
   base::Latest<Library> loaded_;
   /// rsmi_init counts its callers: one rsmi_shut_down for each success.
   bool initialized_ = false;
-  /// The library did not open: the session is of what sysfs has.
-  bool files_alone_ = false;
+  /// The session is of what sysfs has: the library did not open, or there is nothing for it.
+  bool without_library_ = false;
   int looks_without_library_ = 0;
   /// Why it was last read without the library.
   std::string without_library_for_;
@@ -94,7 +95,7 @@ absl::StatusOr<Session> RocmBackend::Open() {
   Close();
   opened_cards_ = sysfs_.Cards();
   const std::string nothing = sysfs_.WhyNothing(opened_cards_);
-  if (!nothing.empty()) return absl::UnavailableError(nothing);
+  if (!nothing.empty()) return OnlyVanished(nothing);
   if (library_ == nullptr) {
     auto library = Library::Load(files_);
     if (!library.ok()) return library.status();
@@ -110,6 +111,15 @@ absl::StatusOr<Session> RocmBackend::Open() {
   return session;
 }
 
+// Where the last card went the driver is no trouble: its GPUs are lost, as those of others are.
+absl::StatusOr<Session> RocmBackend::OnlyVanished(const std::string& nothing) {
+  Session session;
+  if (opened_cards_.empty()) known_.AppendVanished(session.devices);
+  if (session.devices.empty()) return absl::UnavailableError(nothing);
+  without_library_ = true;
+  return session;
+}
+
 // A lock that a killed process left keeps the library closed for as long as the pod lives: its
 // files say the same.
 absl::StatusOr<Session> RocmBackend::WithoutLibrary(const absl::Status& error) {
@@ -120,7 +130,7 @@ absl::StatusOr<Session> RocmBackend::WithoutLibrary(const absl::Status& error) {
     base::LogWarn("ROCm SMI does not open, so AMD GPUs are read from sysfs",
                   {{"reason", without_library_for_}});
   }
-  files_alone_ = true;
+  without_library_ = true;
   looks_without_library_ = 0;
   nothing_listed_ = false;
   known_.Remember(session.devices, sessions_->load());
@@ -223,10 +233,10 @@ void RocmBackend::LogUnlisted(const std::string& read, const std::string& not_re
 
 // The library's list never changes while it is open, so sysfs is looked at too.
 bool RocmBackend::Check() {
-  if (!initialized_ && !files_alone_) return true;
+  if (!initialized_ && !without_library_) return true;
   if (sysfs_.Cards() != opened_cards_) return false;
   // The lock may be gone meanwhile.
-  if (files_alone_) return ++looks_without_library_ < kLooksBetweenTries;
+  if (without_library_) return ++looks_without_library_ < kLooksBetweenTries;
   if (nothing_listed_ && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;
   uint32_t count = 0;
   const abi::Status status = Invoke(mark_, library_->device_count, &count);
@@ -243,7 +253,7 @@ std::vector<CallCost> RocmBackend::CallCosts() const {
 void RocmBackend::Close() {
   sessions_->fetch_add(1);
   looks_at_nothing_ = 0;
-  files_alone_ = false;
+  without_library_ = false;
   if (!initialized_) return;
   initialized_ = false;
   // Whatever it answers, the next step is the same: rsmi_init.
