@@ -17,24 +17,31 @@ Duration RoundLimit(Duration interval) {
   return std::min<Duration>(interval * 4 / 5, std::chrono::seconds(1));
 }
 
-/// Whether a value that is missing for \p reason was to be expected of a device that has it.
-bool IsTrouble(model::Missing reason) {
-  return reason != model::Missing::kNotRequested && reason != model::Missing::kNotSampledYet;
+/// Whether \p reading is missing though it was to be expected.
+bool IsTrouble(const model::Reading& reading) {
+  if (reading.has_value() || reading.NotOffered() || reading.detail() == kReleasedReason) {
+    return false;
+  }
+  return reading.reason() != model::Missing::kNotRequested &&
+         reading.reason() != model::Missing::kNotSampledYet;
+}
+
+bool IsTrouble(const model::SourceHealth& source) {
+  if (source.absent || source.problem == kReleasedReason) return false;
+  return !source.open || !source.problem.empty();
 }
 
 /// Whether something that should have answered did not.
 bool HasTrouble(const model::NodeSnapshot& snapshot) {
   for (const model::SourceHealth& source : snapshot.sources) {
-    if (!source.absent && (!source.open || !source.problem.empty())) return true;
+    if (IsTrouble(source)) return true;
   }
   for (const model::GpuSnapshot& gpu : snapshot.gpus) {
     if (gpu.state == model::DeviceState::kLost || !gpu.hung_call.empty()) return true;
     if (!gpu.hung_slow_call.empty()) return true;
     if (gpu.state != model::DeviceState::kPresent) continue;
     for (const model::Reading& reading : gpu.readings) {
-      if (!reading.has_value() && !reading.NotOffered() && IsTrouble(reading.reason())) {
-        return true;
-      }
+      if (IsTrouble(reading)) return true;
     }
   }
   return false;

@@ -99,6 +99,21 @@ TEST_F(SamplerTest, DriversAreLetGoOfForATimeOrUntilItIsCalledOff) {
   EXPECT_FALSE(released());
 }
 
+TEST_F(SamplerTest, AReleaseThatWasAskedForIsNoTrouble) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 42}});
+  const auto sampler = Make(clock_, 60s);
+  sampler->RunRound();
+  const auto errors = counters_.collection_errors.value();
+  sampler->ReleaseDrivers(60s);
+  for (int round = 0; round < 4; ++round) sampler->RunRound();
+  ASSERT_TRUE(sampler->Latest()->sources[0].released);
+  EXPECT_EQ(counters_.collection_errors.value(), errors);
+  sampler->ReopenDrivers();
+  driver_->SetOpenError(absl::UnavailableError("no driver"));
+  sampler->RunRound();
+  EXPECT_EQ(counters_.collection_errors.value(), errors + 1) << "but what comes after it is";
+}
+
 TEST_F(SamplerTest, ALongIntervalDelaysNeitherTheReleaseNorItsEnd) {
   const base::SteadyClock real;
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 42}});
