@@ -105,6 +105,36 @@ TEST_F(ReleaseTest, WaitsForASlowCallToo) {
   ExpectNoReadings();
 }
 
+TEST_F(ReleaseTest, WhatACallBringsAtTheLastMomentIsNotKept) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  OpenAndRead();
+  // A race: whether the call ends just while the driver is let go of differs from one time to the
+  // next, and what is served must not.
+  for (int delay = 0; delay < 400; ++delay) {
+    driver_->read_gates[0].Close();
+    source_.BeginRound({wanted_, false});
+    driver_->read_gates[0].AwaitHeld();
+    std::thread opener([&] { driver_->read_gates[0].Open(); });
+    const auto until = std::chrono::steady_clock::now() + delay * 100ns;
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    source_.BeginRound({wanted_, true});
+    opener.join();
+    AwaitIdle("fake-0");
+    AwaitIdle("fake");
+    source_.FinishRound();
+    while (!source_.Health().released) {
+      source_.BeginRound({wanted_, true});
+      AwaitIdle("fake");
+      source_.FinishRound();
+    }
+    ExpectNoReadings();
+    if (HasFailure()) break;
+    OpenAndRead();
+    ASSERT_TRUE(Utilization(0).has_value());
+  }
+}
+
 TEST_F(ReleaseTest, AnOpenUnderWayIsWaitedForAndClosed) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
   driver_->open_gate.Close();

@@ -18,13 +18,15 @@ const char* const kReleasedReason = "the driver is let go of, as SIGUSR1 asked";
 
 void Source::Release() {
   if (phase_ == Phase::kReleased || phase_ == Phase::kReleasing) return;
+  // Asked before the slots are cleared: what a call brings that ends in between is cleared with
+  // the rest, at the latest in the next round.
+  const bool in_use = phase_ == Phase::kOpening || !AllLanesIdle();
   {
-    // Each round anew: a call that was under way may have brought values.
     base::MutexLock lock(board_->mutex);
     for (Slot& slot : board_->slots) slot.Clear(kReleasedReason);
   }
   // Until all calls have returned no new one is made, of whatever GPU.
-  if (phase_ == Phase::kOpening || !AllLanesIdle()) {
+  if (in_use) {
     if (AnyLaneHangs() && !std::exchange(release_delay_logged_, true)) {
       base::LogWarn("the driver cannot be let go of yet: a call has not returned",
                     {{"backend", std::string(backend_->name())}});
