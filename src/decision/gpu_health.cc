@@ -32,10 +32,10 @@ std::string HealthText(const model::GpuHealth& health, base::SteadyTime now) {
   std::string text;
   for (const model::XidCount& xid : health.xids) {
     if (IsApplicationXid(xid.code) || now - xid.last > kXidOfLate) continue;
-    text += (text.empty() ? "had XID " : ", XID ") + std::to_string(xid.code);
-    text += xid.count == 1 ? " once" : " " + std::to_string(xid.count) + " times";
+    text += (text.empty() ? "had within the last hour XID " : ", XID ") + std::to_string(xid.code);
+    const std::string times = xid.count == 1 ? "once" : std::to_string(xid.count) + " times";
+    text += " (" + times + " since its agent started)";
   }
-  if (!text.empty()) text += ", of late";
   if (!health.recovery_action.empty()) {
     text += (text.empty() ? "" : "; ") + std::string("its driver asks for: ");
     text += health.recovery_action;

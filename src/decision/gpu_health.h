@@ -21,8 +21,8 @@ inline constexpr base::Duration kXidOfLate = std::chrono::hours(1);
 bool IsApplicationXid(uint64_t code);
 
 /// What is wrong with \p gpu at \p now, in words that stay the same until something happens; empty
-/// where nothing is: "had XID 79 3 times, of late; its driver asks for: gpu_reset". Times are
-/// counted since its agent started.
+/// where nothing is: "had within the last hour XID 79 (3 times since its agent started); its driver
+/// asks for: gpu_reset".
 std::string HealthText(const model::GpuHealth& health, base::SteadyTime now);
 
 /// A warning of the GPUs of \p sight's pods that have such trouble, or empty. A MIG device has that

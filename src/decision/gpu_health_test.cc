@@ -34,8 +34,11 @@ TEST_F(GpuHealthTest, AnXidThatIsNotTheApplicationsIsSaidForAnHour) {
   SetPods({{50}, {60}});
   EXPECT_THAT(Warned(), IsEmpty());
   SetXids(1, {{.code = 79, .count = 1, .last = now_}});
-  ASSERT_THAT(Warned(), ElementsAre(AllOf(HasSubstr("GPU trouble: pod default/web-1: GPU 0"),
-                                          HasSubstr("had XID 79 once"), Not(HasSubstr("web-0")))));
+  ASSERT_THAT(
+      Warned(),
+      ElementsAre(AllOf(HasSubstr("GPU trouble: pod default/web-1: GPU 0"),
+                        HasSubstr("had within the last hour XID 79 (once since its agent started)"),
+                        Not(HasSubstr("web-0")))));
   const std::vector<std::string> words = Warned();
   Pass(59min);
   EXPECT_EQ(Warned(), words) << "the same words";
@@ -44,7 +47,9 @@ TEST_F(GpuHealthTest, AnXidThatIsNotTheApplicationsIsSaidForAnHour) {
   Pass(1s);
   EXPECT_THAT(Warned(), IsEmpty());
   SetXids(1, {{.code = 79, .count = 2, .last = now_}});
-  EXPECT_THAT(Warned(), ElementsAre(HasSubstr("had XID 79 2 times")));
+  EXPECT_THAT(
+      Warned(),
+      ElementsAre(HasSubstr("had within the last hour XID 79 (2 times since its agent started)")));
 }
 
 TEST_F(GpuHealthTest, WhatIsTheApplicationsIsPassedOver) {
@@ -78,7 +83,7 @@ TEST_F(GpuHealthTest, OfAMigDeviceThatOfItsGpuIsSaidToo) {
     parent.identity.uuid = "GPU-1";
     parent.health.xids = {{.code = 79, .count = 1, .last = now_}};
   });
-  EXPECT_THAT(Warned(), ElementsAre(HasSubstr("(GPU-1) had XID 79 once")));
+  EXPECT_THAT(Warned(), ElementsAre(HasSubstr("(GPU-1) had within the last hour XID 79 (once")));
 }
 
 TEST_F(GpuHealthTest, ManyAreCounted) {

@@ -68,7 +68,8 @@ def test_a_workload_is_warned_of_the_gpu_that_it_holds(fleet):
         assert not warnings(hub)
     driver.gpus[2].rules += ["xid 1 31", "xid 2 79"]
     driver.write()
-    expected = f"GPU trouble: pod default/ailing-0: GPU 2 ({uuid}) had XID 79 once, of late"
+    expected = (f"GPU trouble: pod default/ailing-0: GPU 2 ({uuid}) had within the last hour XID 79 "
+                "(once since its agent started)")
     for hub in fleet.hubs:
         wait_until(lambda hub=hub: warnings(hub) == [expected], "the warning")
     driver.gpus[2].rules = []
