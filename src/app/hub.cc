@@ -12,7 +12,6 @@
 #include "app/role.h"
 #include "base/build_info.h"
 #include "base/log.h"
-#include "base/mutex.h"
 #include "base/thread.h"
 #include "fleet/receiver.h"
 #include "http/health_page.h"
@@ -43,9 +42,10 @@ class Hub final : public RunningRole {
             options_, clock_, fleet_, counters_,
             {[this] { return scaler::NodeViews(fleet_); },
              [this](const std::string& node) { return receiver_.ListPods(node); },
-             [this](fleet::Interest interest) { SetInterest(std::move(interest)); }, true,
+             [this](fleet::Interest interest) { receiver_.SetCrossings(std::move(interest)); },
+             true,
              [this](scaler::ScrapesByNode scrapes) { receiver_.SetScrapes(std::move(scrapes)); },
-             [this](const model::MetricSet& metrics) { SetMetrics(metrics); }}),
+             [this](const model::MetricSet& metrics) { receiver_.SetMetrics(metrics); }}),
         watcher_("hub", std::chrono::seconds(10), [this] { return Watch(); }) {}
 
   absl::Status Start() override;
@@ -56,10 +56,6 @@ class Hub final : public RunningRole {
   fleet::Receiver::Events ReceiverEvents();
   /// Opens the agents' port.
   absl::Status StartAgentServer();
-  /// What agents are to report at once, and which metrics they are to read, are found out apart and
-  /// go to them in one message.
-  void SetInterest(fleet::Interest interest);
-  void SetMetrics(const model::MetricSet& metrics);
   std::string WhyBlind() const;
   std::string WhyNotReady() const;
   /// Keeps gRPC's health and the log up to date.
@@ -74,8 +70,6 @@ class Hub final : public RunningRole {
   telemetry::ReceiverCounters receiver_counters_;
   fleet::Store fleet_;
   fleet::Receiver receiver_;
-  base::Mutex interest_mutex_;
-  fleet::Interest interest_ KGS_GUARDED_BY(interest_mutex_);
   AnsweringSide answering_;
   /// Null where agents need no proof.
   std::unique_ptr<AgentAuthentication> authentication_;
@@ -94,20 +88,6 @@ fleet::Receiver::Events Hub::ReceiverEvents() {
     };
   }
   return events;
-}
-
-void Hub::SetInterest(fleet::Interest interest) {
-  base::MutexLock lock(interest_mutex_);
-  interest.metrics = interest_.metrics;
-  interest_ = std::move(interest);
-  receiver_.SetInterest(interest_);
-}
-
-void Hub::SetMetrics(const model::MetricSet& metrics) {
-  base::MutexLock lock(interest_mutex_);
-  if (metrics == interest_.metrics) return;
-  interest_.metrics = metrics;
-  receiver_.SetInterest(interest_);
 }
 
 std::string Hub::WhyBlind() const {
@@ -130,7 +110,7 @@ base::Duration Hub::Watch() {
     }
     last_why_blind_ = why_blind;
   }
-  if (!answering_.has_kubernetes()) SetMetrics(answering_.AskedMetrics());
+  if (!answering_.has_kubernetes()) receiver_.SetMetrics(answering_.AskedMetrics());
   receiver_.EndExpired();
   return kWatchInterval;
 }

@@ -96,7 +96,7 @@ TEST_F(PublisherTest, SendsNothingBeforeThereIsAReport) {
 
 TEST_F(PublisherTest, ACrossingIsSentAtOnce) {
   TestHub hub(clock_);
-  hub.receiver().SetInterest(Over(80));
+  hub.receiver().SetCrossings(Over(80));
   names_.Set(std::vector<std::string>{hub.address()});
   Agent agent(Options(kNever), names_.Function(), clock_);
   agent.Offer(70);
@@ -115,7 +115,7 @@ TEST_F(PublisherTest, ACrossingIsSentAtOnce) {
 
 TEST_F(PublisherTest, ACrossingOfAnEngineIsSentAtOnce) {
   TestHub hub(clock_);
-  hub.receiver().SetInterest({{}, {{"queue", 5}}});
+  hub.receiver().SetCrossings({{}, {{"queue", 5}}});
   names_.Set(std::vector<std::string>{hub.address()});
   Agent agent(Options(kNever), names_.Function(), clock_);
   // All with the GPUs of one sample: engines are asked between two.
@@ -144,8 +144,8 @@ TEST_F(PublisherTest, ACrossingOfAnEngineIsSentAtOnce) {
 TEST_F(PublisherTest, EveryHubIsToldWhatAnyWaitsFor) {
   TestHub first(clock_);
   TestHub second(clock_);
-  first.receiver().SetInterest(Over(80));
-  second.receiver().SetInterest(Over(50));
+  first.receiver().SetCrossings(Over(80));
+  second.receiver().SetCrossings(Over(50));
   names_.Set(std::vector<std::string>{first.address(), second.address()});
   Agent agent(Options(kNever), names_.Function(), clock_);
   agent.Offer(40);
@@ -157,8 +157,8 @@ TEST_F(PublisherTest, EveryHubIsToldWhatAnyWaitsFor) {
     }
   }
   // A hub changes its mind.
-  first.receiver().SetInterest(Over(90));
-  second.receiver().SetInterest({});
+  first.receiver().SetCrossings(Over(90));
+  second.receiver().SetCrossings({});
   agent.Offer(95);
   for (TestHub* hub : {&first, &second}) {
     ASSERT_TRUE(Await([&] { return hub->Seen().back() == 95; }));
@@ -301,16 +301,16 @@ TEST_F(PublisherTest, EnginesAreAskedForAllHubs) {
 
 TEST_F(PublisherTest, MetricsAreReadForAllHubs) {
   const auto reading = [](model::MetricId metric) {
-    Interest interest;
-    interest.metrics.set(model::Index(metric));
-    return interest;
+    model::MetricSet metrics;
+    metrics.set(model::Index(metric));
+    return metrics;
   };
-  const Interest sent = reading(model::MetricId::kPcieTxKbps);
-  const Interest received = reading(model::MetricId::kPcieRxKbps);
+  const model::MetricSet sent = reading(model::MetricId::kPcieTxKbps);
+  const model::MetricSet received = reading(model::MetricId::kPcieRxKbps);
   auto first = std::make_unique<TestHub>(clock_);
   TestHub second(clock_);
-  first->receiver().SetInterest(sent);
-  second.receiver().SetInterest(received);
+  first->receiver().SetMetrics(sent);
+  second.receiver().SetMetrics(received);
   names_.Set(std::vector<std::string>{first->address(), second.address()});
   Agent agent(Options(10ms), names_.Function(), clock_);
   const auto read = [&](const model::MetricSet& expected) {
@@ -319,9 +319,9 @@ TEST_F(PublisherTest, MetricsAreReadForAllHubs) {
       return metrics != nullptr && *metrics == expected;
     });
   };
-  EXPECT_TRUE(read(sent.metrics | received.metrics));
-  second.receiver().SetInterest({});
-  EXPECT_TRUE(read(sent.metrics));
+  EXPECT_TRUE(read(sent | received));
+  second.receiver().SetMetrics({});
+  EXPECT_TRUE(read(sent));
   // Nothing is read for a hub that is gone.
   first = nullptr;
   EXPECT_TRUE(read({}));
@@ -356,7 +356,7 @@ TEST_F(PublisherTest, PassesOnThatAHubWantsAListing) {
     ASSERT_TRUE(Await([&] { return agent.list_requests == request; }));
   }
   // News of another kind are no request.
-  hub.receiver().SetInterest(Over(80));
+  hub.receiver().SetCrossings(Over(80));
   agent.Offer(70);
   ASSERT_TRUE(Await([&] { return hub.Utilization("node-a") == 70; }));
   EXPECT_EQ(agent.list_requests, 3);

@@ -94,21 +94,25 @@ class Receiver::Impl final : public AgentStream::Owner {
     return stream.get();
   }
 
-  void SetInterest(Interest interest) {
-    std::vector<std::shared_ptr<AgentStream>> streams;
-    std::shared_ptr<const SharedInterest> shared;
+  void SetCrossings(Interest crossings) {
+    News news;
     {
       base::MutexLock lock(mutex_);
-      if (interest == interest_) return;
-      auto next = std::make_shared<SharedInterest>();
-      next->version = shared_interest_->version + 1;
-      next->message = ToWire(interest);
-      interest_ = std::move(interest);
-      shared_interest_ = next;
-      shared = next;
-      streams = AllStreams();
+      crossings.metrics = interest_.metrics;
+      news = Renew(std::move(crossings));
     }
-    for (const auto& stream : streams) stream->SetInterest(shared);
+    Pass(news);
+  }
+
+  void SetMetrics(const model::MetricSet& metrics) {
+    News news;
+    {
+      base::MutexLock lock(mutex_);
+      Interest interest = interest_;
+      interest.metrics = metrics;
+      news = Renew(std::move(interest));
+    }
+    Pass(news);
   }
 
   void SetScrapes(std::map<std::string, EngineScrapes> scrapes) {
@@ -321,6 +325,28 @@ class Receiver::Impl final : public AgentStream::Owner {
     streams_.erase(found);
   }
 
+  /// A new interest, and who is to be told of it.
+  struct News {
+    std::shared_ptr<const SharedInterest> interest;
+    std::vector<std::shared_ptr<AgentStream>> streams;
+  };
+
+  /// Nobody is to be told where nothing has changed.
+  News Renew(Interest interest) KGS_REQUIRES(mutex_) {
+    if (interest == interest_) return {};
+    auto next = std::make_shared<SharedInterest>();
+    next->version = shared_interest_->version + 1;
+    next->message = ToWire(interest);
+    interest_ = std::move(interest);
+    shared_interest_ = next;
+    return {shared_interest_, AllStreams()};
+  }
+
+  /// Not under the lock. A stream passes over what is older than what it has.
+  static void Pass(const News& news) {
+    for (const auto& stream : news.streams) stream->SetInterest(news.interest);
+  }
+
   std::vector<std::shared_ptr<AgentStream>> AllStreams() const KGS_REQUIRES(mutex_) {
     std::vector<std::shared_ptr<AgentStream>> streams;
     streams.reserve(streams_.size());
@@ -374,7 +400,9 @@ grpc::ServerBidiReactor<pb::AgentMessage, pb::HubMessage>* Receiver::Connect(
   return impl_->Connect(*context);
 }
 
-void Receiver::SetInterest(Interest interest) { impl_->SetInterest(std::move(interest)); }
+void Receiver::SetCrossings(Interest crossings) { impl_->SetCrossings(std::move(crossings)); }
+
+void Receiver::SetMetrics(const model::MetricSet& metrics) { impl_->SetMetrics(metrics); }
 
 void Receiver::SetScrapes(std::map<std::string, EngineScrapes> scrapes) {
   impl_->SetScrapes(std::move(scrapes));

@@ -62,8 +62,11 @@ class Receiver final : public kedagpuscaler::fleet::v1::Fleet::CallbackService {
                           kedagpuscaler::fleet::v1::HubMessage>*
   Connect(grpc::CallbackServerContext* context) override;
 
-  /// Told to every agent, now and when it connects.
-  void SetInterest(Interest interest);
+  /// Told to every agent, now and when it connects: what it is to report at once, and which metrics
+  /// it is to read. The two are found out apart, and each leaves the other as it is; of
+  /// SetCrossings the metrics do not count.
+  void SetCrossings(Interest crossings);
+  void SetMetrics(const model::MetricSet& metrics);
   /// Which engines the agents of the named nodes are to ask, and no others: each is told its own,
   /// where they have changed.
   void SetScrapes(std::map<std::string, EngineScrapes> scrapes);

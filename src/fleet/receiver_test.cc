@@ -90,17 +90,32 @@ TEST_F(ReceiverTest, KnowsWhenAnAgentGoes) {
 }
 
 TEST_F(ReceiverTest, SaysWhatIsOfInterestAtOnceAndAtEachChange) {
-  hub_.receiver().SetInterest(Over(80));
+  hub_.receiver().SetCrossings(Over(80));
   RawAgent agent(hub_);
   agent.Hello("node-a");
   EXPECT_EQ(FromWire(agent.Read().interest()), Over(80));
-  hub_.receiver().SetInterest(Over(80));
-  hub_.receiver().SetInterest(Over(50));
+  hub_.receiver().SetCrossings(Over(80));
+  hub_.receiver().SetCrossings(Over(50));
   EXPECT_EQ(FromWire(agent.Read().interest()), Over(50)) << "the same is not said twice";
   Interest with_engines = Over(50);
   with_engines.engines = {{"queue", 5}};
-  hub_.receiver().SetInterest(with_engines);
+  hub_.receiver().SetCrossings(with_engines);
   EXPECT_EQ(FromWire(agent.Read().interest()), with_engines);
+}
+
+TEST_F(ReceiverTest, CrossingsAndMetricsLeaveEachOtherAsTheyAre) {
+  Interest all = Over(80);
+  all.metrics.set(model::Index(model::MetricId::kPcieTxKbps));
+  hub_.receiver().SetMetrics(all.metrics);
+  hub_.receiver().SetCrossings(Over(80));
+  RawAgent agent(hub_);
+  agent.Hello("node-a");
+  EXPECT_EQ(FromWire(agent.Read().interest()), all);
+  hub_.receiver().SetCrossings({});
+  EXPECT_EQ(FromWire(agent.Read().interest()).metrics, all.metrics);
+  hub_.receiver().SetMetrics(all.metrics);
+  hub_.receiver().SetMetrics({});
+  EXPECT_EQ(FromWire(agent.Read().interest()), Interest()) << "the same is not said twice";
 }
 
 EngineScrapes Scrape(const std::string& uid) {
@@ -110,7 +125,7 @@ EngineScrapes Scrape(const std::string& uid) {
 }
 
 TEST_F(ReceiverTest, TellsEachAgentOfTheEnginesOfItsOwnNode) {
-  hub_.receiver().SetInterest(Over(80));
+  hub_.receiver().SetCrossings(Over(80));
   hub_.receiver().SetScrapes({{"node-a", Scrape("a")}, {"node-b", Scrape("b")}});
   RawAgent a(hub_);
   a.Hello("node-a");
@@ -125,7 +140,7 @@ TEST_F(ReceiverTest, TellsEachAgentOfTheEnginesOfItsOwnNode) {
   hub_.receiver().SetScrapes({{"node-a", Scrape("a")}, {"node-b", Scrape("b2")}});
   EXPECT_EQ(EngineScrapesFromWire(b.Read().interest()), Scrape("b2"));
   // Each message says all.
-  hub_.receiver().SetInterest(Over(50));
+  hub_.receiver().SetCrossings(Over(50));
   const pb::HubMessage second = a.Read();
   EXPECT_EQ(FromWire(second.interest()), Over(50));
   EXPECT_EQ(EngineScrapesFromWire(second.interest()), Scrape("a"));
@@ -243,7 +258,7 @@ TEST_F(ReceiverTest, TheLatestInterestWins) {
   };
   const auto agent = Greeted("node-a");
   constexpr int kRounds = 300;
-  for (int round = 1; round <= kRounds; ++round) hub_.receiver().SetInterest(interest(round));
+  for (int round = 1; round <= kRounds; ++round) hub_.receiver().SetCrossings(interest(round));
   int messages = 0;
   Interest last;
   while (last != interest(kRounds)) {
