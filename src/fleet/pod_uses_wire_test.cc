@@ -99,7 +99,30 @@ TEST_F(PodUsesWireTest, NumbersThatAreNotFiniteAreNotKnown) {
   ASSERT_TRUE(read.ok());
   const PodUses& uses = *(*read)->snapshot->gpus[0].pod_uses;
   EXPECT_EQ(uses.utilization_problem, "the agent sent a number that is not finite");
+  EXPECT_EQ(uses.memory_problem, "the agent sent a number that is not finite");
   EXPECT_FALSE(uses.pods[0].memory_mib.has_value());
+}
+
+TEST_F(PodUsesWireTest, NumbersThatNoGpuCanHaveAreNotKnown) {
+  const auto carried = [this](double utilization, double memory_mib) {
+    return Carry(*ReportOf({kTaken, {{"uid-a", utilization, memory_mib}}, "", ""}));
+  };
+  const std::string why = "the agent sent a number that is out of range";
+  for (const double wrong : {-0.5, 100.5, 1e300}) {
+    const PodUses uses = carried(wrong, 5);
+    EXPECT_EQ(uses.utilization_problem, why) << wrong;
+    EXPECT_EQ(uses.memory_problem, "") << "of the other half that is good";
+  }
+  for (const double wrong : {-0.5, 1e300}) {
+    const PodUses uses = carried(5, wrong);
+    EXPECT_EQ(uses.utilization_problem, "");
+    EXPECT_EQ(uses.memory_problem, why) << wrong;
+    EXPECT_FALSE(uses.pods[0].memory_mib.has_value());
+  }
+  for (const double bound : {0.0, 100.0}) {
+    const PodUses uses = carried(bound, bound);
+    EXPECT_EQ(uses.utilization_problem + uses.memory_problem, "") << bound;
+  }
 }
 
 TEST_F(PodUsesWireTest, MorePodsThanFitAreNotSentInPart) {

@@ -18,6 +18,8 @@ using model::Missing;
 using model::NodeReport;
 using model::Reading;
 
+/// Far beyond any GPU: 2^53 bytes.
+constexpr double kMostMemoryMib = 8589934592.0;
 constexpr char kNotFinite[] = "the agent sent a number that is not finite";
 
 absl::Status Invalid(const std::string& what) { return absl::InvalidArgumentError(what); }
@@ -87,6 +89,13 @@ absl::Status FillValues(const pb::GpuValues& message, const ReportLayout& layout
   return absl::OkStatus();
 }
 
+/// Why \p number cannot be what a pod uses; empty where it can.
+std::string WhyNoUse(double number, double most) {
+  if (!std::isfinite(number)) return kNotFinite;
+  if (number < 0 || number > most) return "the agent sent a number that is out of range";
+  return "";
+}
+
 absl::StatusOr<model::PodUses> PodUsesOf(const pb::PodUses& message, const Times& times) {
   const auto taken = times.Before(message.before_taken_ns());
   if (!taken) return Invalid("processes that were read after it was sent");
@@ -96,10 +105,16 @@ absl::StatusOr<model::PodUses> PodUsesOf(const pb::PodUses& message, const Times
   model::PodUses uses{*taken, {}, message.memory_problem(), message.utilization_problem()};
   for (const pb::PodUse& use : message.pods()) {
     if (use.pod_uid().size() > kLongestText) return Invalid("a pod's uid is too long");
-    if (!std::isfinite(use.utilization())) uses.utilization_problem = kNotFinite;
-    const bool known = use.has_memory_mib() && std::isfinite(use.memory_mib());
-    uses.pods.push_back(
-        {use.pod_uid(), use.utilization(), known ? std::optional(use.memory_mib()) : std::nullopt});
+    const std::string no_utilization = WhyNoUse(use.utilization(), 100);
+    if (!no_utilization.empty()) uses.utilization_problem = no_utilization;
+    uses.pods.push_back({use.pod_uid(), use.utilization(), std::nullopt});
+    if (!use.has_memory_mib()) continue;
+    const std::string no_memory = WhyNoUse(use.memory_mib(), kMostMemoryMib);
+    if (!no_memory.empty()) {
+      uses.memory_problem = no_memory;
+    } else {
+      uses.pods.back().memory_mib = use.memory_mib();
+    }
   }
   std::sort(uses.pods.begin(), uses.pods.end(),
             [](const auto& a, const auto& b) { return a.pod_uid < b.pod_uid; });
