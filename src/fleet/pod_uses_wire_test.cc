@@ -63,6 +63,11 @@ TEST_F(PodUsesWireTest, ArriveWithTheirOwnTime) {
   testing::ExpectSameUses(Carry(*ReportOf(uses)), uses, 0s);
 }
 
+TEST_F(PodUsesWireTest, UtilizationThatStandsInHasATimeOfItsOwn) {
+  const PodUses uses = {kTaken - 200ms, {{"uid-a", 30, 512}}, "", "", kTaken - 1200ms};
+  testing::ExpectSameUses(Carry(*ReportOf(uses)), uses, 0s);
+}
+
 TEST_F(PodUsesWireTest, NewOnesNeedNoNewLayout) {
   Carry(*ReportOf({kTaken, {{"uid-a", 30, 512}}, "", ""}));
   const PodUses next = {kTaken, {{"uid-c", 31, 512}}, "cannot be told", ""};
@@ -145,6 +150,9 @@ TEST_F(PodUsesWireTest, WhatContradictsItselfIsRefused) {
   EXPECT_THAT(Refusal(message), HasSubstr("what a pod uses twice"));
   message = good;
   message.mutable_gpus(0)->mutable_pod_uses()->set_before_taken_ns(-1'000'000'000);
+  EXPECT_THAT(Refusal(message), HasSubstr("processes that were read after it was sent"));
+  message = good;
+  message.mutable_gpus(0)->mutable_pod_uses()->set_utilization_before_taken_ns(-1'000'000'000);
   EXPECT_THAT(Refusal(message), HasSubstr("processes that were read after it was sent"));
   message = good;
   for (size_t i = 0; i < kMostPodUses; ++i) {

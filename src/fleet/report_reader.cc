@@ -103,6 +103,10 @@ absl::StatusOr<model::PodUses> PodUsesOf(const pb::PodUses& message, const Times
       std::max(message.memory_problem().size(), message.utilization_problem().size());
   if (longest > kLongestText) return Invalid("a text of the uses of pods is too long");
   model::PodUses uses{*taken, {}, message.memory_problem(), message.utilization_problem()};
+  if (message.has_utilization_before_taken_ns()) {
+    uses.utilization_taken = times.Before(message.utilization_before_taken_ns());
+    if (!uses.utilization_taken) return Invalid("processes that were read after it was sent");
+  }
   for (const pb::PodUse& use : message.pods()) {
     if (use.pod_uid().size() > kLongestText) return Invalid("a pod's uid is too long");
     const std::string no_utilization = WhyNoUse(use.utilization(), 100);

@@ -166,6 +166,10 @@ void AddPodUses(const model::PodUses& uses, base::SteadyTime taken, size_t* room
                 pb::GpuValues* values) {
   pb::PodUses* message = values->mutable_pod_uses();
   message->set_before_taken_ns(Nanoseconds(taken) - Nanoseconds(uses.taken));
+  if (uses.utilization_taken) {
+    message->set_utilization_before_taken_ns(Nanoseconds(taken) -
+                                             Nanoseconds(*uses.utilization_taken));
+  }
   message->set_memory_problem(Text(uses.memory_problem));
   message->set_utilization_problem(Text(uses.utilization_problem));
   if (uses.pods.size() > *room) {

@@ -127,6 +127,7 @@ inline void ExpectSameReading(const model::Reading& actual, const model::Reading
 inline void ExpectSameUses(const model::PodUses& actual, const model::PodUses& expected,
                            base::Duration shift) {
   EXPECT_EQ(actual.taken, expected.taken + shift);
+  EXPECT_EQ(actual.UtilizationTaken(), expected.UtilizationTaken() + shift);
   EXPECT_EQ(actual.memory_problem, expected.memory_problem);
   EXPECT_EQ(actual.utilization_problem, expected.utilization_problem);
   ASSERT_EQ(actual.pods.size(), expected.pods.size());

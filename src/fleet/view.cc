@@ -122,9 +122,10 @@ model::OwnUse OwnUseOf(const model::PodUses& uses, const std::string& pod_uid) {
   // Where all processes are known and none is of the pod, the pod is idle.
   const bool idle = use == uses.pods.end() || use->pod_uid != pod_uid;
   model::OwnUse own;
-  own.utilization = uses.utilization_problem.empty()
-                        ? model::Reading::Value(idle ? 0 : use->utilization, uses.taken)
-                        : unknown(uses.utilization_problem);
+  own.utilization =
+      uses.utilization_problem.empty()
+          ? model::Reading::Value(idle ? 0 : use->utilization, uses.UtilizationTaken())
+          : unknown(uses.utilization_problem);
   if (!uses.memory_problem.empty()) {
     own.memory_mib = unknown(uses.memory_problem);
   } else if (idle || use->memory_mib) {

@@ -96,11 +96,11 @@ void AddReadingAges(const NodeMetrics& node, base::SteadyTime now, PageBuilder& 
 /// Of GPUs that are read by process. What is not known has no series; nor has a pod that uses
 /// nothing, of which the agent does not know.
 void AddPodUses(const NodeMetrics& node, base::SteadyTime now, PageBuilder& page) {
-  const auto each = [&](std::string model::PodUses::* problem, const auto& add) {
+  const auto each = [&](std::string model::PodUses::* problem, const auto& taken, const auto& add) {
     for (const model::GpuSnapshot& gpu : node.snapshot->gpus) {
       if (gpu.state != model::DeviceState::kPresent || !gpu.pod_uses) continue;
       const model::PodUses& uses = *gpu.pod_uses;
-      if (!(uses.*problem).empty() || now - uses.taken > node.max_reading_age) continue;
+      if (!(uses.*problem).empty() || now - taken(uses) > node.max_reading_age) continue;
       for (const model::PodUse& use : uses.pods) {
         add(Labels{{"gpu_uuid", base::ReplaceInvalidUtf8(gpu.identity.uuid)},
                    {"pod_uid", use.pod_uid}},
@@ -110,12 +110,15 @@ void AddPodUses(const NodeMetrics& node, base::SteadyTime now, PageBuilder& page
   };
   page.Family("pod_gpu_utilization_percent", MetricType::Gauge,
               "Share of a GPU's time that the processes of a pod used.");
-  each(&model::PodUses::utilization_problem, [&](Labels labels, const model::PodUse& use) {
-    page.Gauge(std::move(labels), use.utilization);
-  });
+  const auto utilization_taken = [](const model::PodUses& uses) { return uses.UtilizationTaken(); };
+  each(&model::PodUses::utilization_problem, utilization_taken,
+       [&](Labels labels, const model::PodUse& use) {
+         page.Gauge(std::move(labels), use.utilization);
+       });
   page.Family("pod_gpu_memory_used_bytes", MetricType::Gauge,
               "Memory of a GPU that the processes of a pod used.");
-  each(&model::PodUses::memory_problem, [&](Labels labels, const model::PodUse& use) {
+  const auto memory_taken = [](const model::PodUses& uses) { return uses.taken; };
+  each(&model::PodUses::memory_problem, memory_taken, [&](Labels labels, const model::PodUse& use) {
     if (use.memory_mib) page.Gauge(std::move(labels), *use.memory_mib * kBytesPerMib);
   });
 }

@@ -150,6 +150,8 @@ TEST_F(MetricsPageTest, WhatPodsUseHasNoSeriesWhereItIsNotKnown) {
   EXPECT_THAT(Body(), AllOf(HasSubstr(utilization), Not(HasSubstr(memory))));
   uses = {kNow - kMaxAge, {{"uid", 1, 1}}, "", "nvmlX: no"};
   EXPECT_THAT(Body(), AllOf(Not(HasSubstr(utilization)), HasSubstr(memory)));
+  uses = {kNow, {{"uid", 1, 1}}, "", "", kNow - kMaxAge - 1ms};
+  EXPECT_THAT(Body(), AllOf(Not(HasSubstr(utilization)), HasSubstr(memory))) << "it stood in";
   uses = {kNow - kMaxAge - 1ms, {{"uid", 1, 1}}, "", ""};
   EXPECT_THAT(Body(), AllOf(Not(HasSubstr(utilization)), Not(HasSubstr(memory))));
 }

@@ -33,8 +33,8 @@ struct ProcessUses {
   std::string memory_problem;
   std::string utilization_problem;
   /// Utilization cannot be told at this moment and will be again, as at the beginning of a session:
-  /// what was read before may stand in until it is stale.
-  bool not_ready = false;
+  /// what was read before may stand in until it is stale. Memory is not concerned.
+  bool utilization_not_ready = false;
 };
 
 /// What the processes of one pod use of one GPU.
@@ -55,6 +55,11 @@ struct PodUses {
   /// As ProcessUses has them.
   std::string memory_problem;
   std::string utilization_problem;
+  /// When the driver was asked for utilization, where that was before `taken`: it could not be told
+  /// then, and the last stands in.
+  std::optional<base::SteadyTime> utilization_taken{};
+
+  base::SteadyTime UtilizationTaken() const { return utilization_taken.value_or(taken); }
 };
 
 }  // namespace kgs::model

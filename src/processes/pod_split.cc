@@ -24,6 +24,22 @@ void Add(const model::ProcessUse& process, model::PodUse& pod) {
   }
 }
 
+/// Puts the utilization of \p last into \p uses, with its own time.
+void StandIn(const model::PodUses& last, model::PodUses& uses) {
+  if (!last.utilization_problem.empty()) return;
+  if (!uses.memory_problem.empty()) {
+    uses.pods = last.pods;
+    for (model::PodUse& pod : uses.pods) pod.memory_mib.reset();
+  } else {
+    for (model::PodUse& pod : uses.pods) {
+      const auto before = std::ranges::find(last.pods, pod.pod_uid, &model::PodUse::pod_uid);
+      pod.utilization = before != last.pods.end() ? before->utilization : 0;
+    }
+  }
+  uses.utilization_problem.clear();
+  uses.utilization_taken = last.UtilizationTaken();
+}
+
 }  // namespace
 
 model::PodUses PodSplit::Split(const model::ProcessUses& uses) {
@@ -54,6 +70,9 @@ void PodSplit::Split(model::NodeSnapshot& snapshot) {
     const auto last = last_.find(gpu.identity.uuid);
     const bool known = last != last_.end() && last->second.taken == processes->taken;
     gpu.pod_uses = known ? last->second : Split(*processes);
+    if (!known && last != last_.end() && processes->utilization_not_ready) {
+      StandIn(last->second, *gpu.pod_uses);
+    }
     if (!gpu.identity.uuid.empty()) now[gpu.identity.uuid] = *gpu.pod_uses;
   }
   last_ = std::move(now);

@@ -25,6 +25,7 @@ class PodSplit {
   /// What belongs to no pod (a process of the node, a server of MPS) is nobody's. A process that
   /// has ended since is left out. But where none of those that the driver tells of is there, or
   /// whose one is cannot be told, nothing is known of the GPU, and the problems say why.
+  /// Where utilization is not ready, that of the last snapshot stands in, by pod.
   void Split(model::NodeSnapshot& snapshot);
 
  private:

@@ -66,6 +66,42 @@ TEST_F(PodSplitTest, APodHasTheSumOfItsProcesses) {
   EXPECT_EQ(uses.memory_problem + uses.utilization_problem, "");
 }
 
+TEST_F(PodSplitTest, UtilizationThatIsNotReadyLeavesMemoryAlone) {
+  proc_.AddInPod(7, 1, kPodA);
+  proc_.AddInPod(8, 1, kPodB);
+  Split({{7, 512 * kMib, 30}});
+  const auto seen = taken_;
+  const auto not_ready = [this](std::vector<ProcessUse> processes) {
+    taken_ += std::chrono::seconds(1);
+    return SplitUses({.taken = taken_,
+                      .processes = std::move(processes),
+                      .utilization_problem = "not ready",
+                      .utilization_not_ready = true});
+  };
+  for (int i = 0; i < 2; ++i) {
+    const PodUses uses = not_ready({{7, 100 * kMib, 0}, {8, 5 * kMib, 0}});
+    EXPECT_THAT(uses.pods, ElementsAre(Uses(kPodA, 30.0, Mib(100)), Uses(kPodB, 0.0, Mib(5))));
+    EXPECT_EQ(uses.utilization_problem, "");
+    EXPECT_EQ(uses.taken, taken_) << "memory is new";
+    EXPECT_EQ(uses.UtilizationTaken(), seen) << "and utilization goes stale";
+  }
+  const PodUses ended = not_ready({{8, 5 * kMib, 0}});
+  EXPECT_THAT(ended.pods, ElementsAre(Uses(kPodB, 0.0, Mib(5))));
+  const PodUses next = Split({{7, 1 * kMib, 40}});
+  EXPECT_THAT(next.pods, ElementsAre(Uses(kPodA, 40.0, Mib(1))));
+  EXPECT_EQ(next.UtilizationTaken(), taken_);
+}
+
+TEST_F(PodSplitTest, UtilizationThatWasNeverReadyIsNotKnown) {
+  proc_.AddInPod(7, 1, kPodA);
+  const PodUses uses = SplitUses({.taken = taken_,
+                                  .processes = {{7, kMib, 0}},
+                                  .utilization_problem = "not ready",
+                                  .utilization_not_ready = true});
+  EXPECT_EQ(uses.utilization_problem, "not ready");
+  EXPECT_EQ(uses.memory_problem, "");
+}
+
 TEST_F(PodSplitTest, WhatIsOfNoPodIsNobodys) {
   proc_.Add(7, 1, "0::/system.slice/nvidia-mps.service\n");
   const PodUses uses = Split({{7, 512 * kMib, 5}});

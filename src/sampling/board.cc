@@ -28,9 +28,7 @@ void Slot::Take(gpu::DeviceSample sample) {
     if (!sample.slow[i]) slow_readings[static_cast<MetricId>(i)] = Reading();
   }
   slow = sample.slow;
-  if (!processes || !sample.processes || !sample.processes->not_ready) {
-    processes = std::move(sample.processes);
-  }
+  processes = std::move(sample.processes);
   state = sample.state;
   state_reason = std::move(sample.state_reason);
   // A lost GPU tells nothing: what it wanted before is still to be done to it.

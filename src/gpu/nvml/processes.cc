@@ -147,7 +147,7 @@ model::ProcessUses Processes::Read(DeviceCalls& calls, const base::Clock& clock)
   uses.taken = clock.Now();
   Listed listed;
   uses.memory_problem = ListAll(calls, listed);
-  uses.utilization_problem = ReadSamples(calls, uses.taken, &uses.not_ready);
+  uses.utilization_problem = ReadSamples(calls, uses.taken, &uses.utilization_not_ready);
   for (const auto& [pid, busy] : busy_) {
     const auto found = listed.find(pid);
     if (found != listed.end()) {

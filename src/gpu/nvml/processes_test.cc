@@ -83,10 +83,10 @@ TEST_F(ProcessesTest, WhatWasInTheRingBeforeTheFirstLookIsNotCounted) {
   OpenGpu("process 7 1 90");
   ProcessUses uses = Read();
   EXPECT_EQ(uses.utilization_problem, "processes have been looked at only once so far");
-  EXPECT_TRUE(uses.not_ready);
+  EXPECT_TRUE(uses.utilization_not_ready);
   uses = Read();
   EXPECT_EQ(uses.utilization_problem, "");
-  EXPECT_FALSE(uses.not_ready);
+  EXPECT_FALSE(uses.utilization_not_ready);
 }
 
 TEST_F(ProcessesTest, ASampleThatComesAfterAnEmptyRingCountsAtOnce) {
@@ -167,11 +167,11 @@ TEST_F(ProcessesTest, AFailureOfUtilizationIsNotIdleness) {
   Script("gpu\nprocess 7 1 60\nerror nvmlDeviceGetProcessUtilization 999");
   ProcessUses uses = Read();
   EXPECT_EQ(uses.utilization_problem, "nvmlDeviceGetProcessUtilization: Unknown Error");
-  EXPECT_FALSE(uses.not_ready);
+  EXPECT_FALSE(uses.utilization_not_ready);
   Script("gpu\nprocess 7 1 60\nerror nvmlDeviceGetProcessUtilization 27");
   uses = Read();
   EXPECT_EQ(uses.utilization_problem, "nvmlDeviceGetProcessUtilization: Not Ready");
-  EXPECT_TRUE(uses.not_ready);
+  EXPECT_TRUE(uses.utilization_not_ready);
 }
 
 TEST_F(ProcessesTest, GraphicsAndMpsMayBeUnsupportedButMayNotFail) {
