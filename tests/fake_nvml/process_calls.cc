@@ -128,11 +128,16 @@ abi::Return nvmlDeviceGetProcessUtilization(abi::Device device,
                                             unsigned int* count, unsigned long long last_seen) {
   return Driver::Instance().OnGpu(__func__, device, [&](const GpuScript& gpu, GpuRings&) {
     if (gpu.is_mig) return abi::kNotSupported;
-    const unsigned long long stamp = NextStamp();
+    const unsigned long long stamp =
+        NextStamp() + static_cast<unsigned long long>(gpu.process_clock_s * 1'000'000);
     std::vector<abi::ProcessUtilizationSample> entries;
     for (const ProcessScript& process : gpu.processes) {
       if (process.sm > 0) entries.push_back({process.pid, stamp, process.sm, 0, 0, 0});
     }
+    if (gpu.process_stray && !gpu.processes.empty()) {
+      entries.push_back({gpu.processes.front().pid, stamp + 3600'000'000ULL, 99, 0, 0, 0});
+    }
+    std::erase_if(entries, [&](const auto& entry) { return entry.time_stamp <= last_seen; });
     if (gpu.process_garbage) AddGarbage(stamp, last_seen, entries);
     if (entries.empty()) return abi::kNotFound;
     return Answer(gpu, entries, count, samples);

@@ -34,6 +34,7 @@ constexpr fake_driver::NumberKey<GpuScript> kNumbers[] = {
     {"gpm", &GpuScript::gpm},
     {"gpm_least_interval_ms", &GpuScript::gpm_least_interval_ms},
     {"event_types", &GpuScript::event_types},
+    {"process_clock_s", &GpuScript::process_clock_s},
 };
 
 constexpr fake_driver::TextKey<GpuScript> kTexts[] = {
@@ -48,6 +49,7 @@ constexpr fake_driver::FlagKey<GpuScript> kFlags[] = {
     {"samples_ignore_last_seen", &GpuScript::samples_ignore_last_seen},
     {"sample_fetch_refused", &GpuScript::sample_fetch_refused},
     {"process_garbage", &GpuScript::process_garbage},
+    {"process_stray", &GpuScript::process_stray},
     {"processes_refused", &GpuScript::processes_refused},
 };
 

@@ -93,6 +93,8 @@ struct GpuScript {
 
   std::vector<ProcessScript> processes;
   bool process_garbage = false;
+  bool process_stray = false;
+  int64_t process_clock_s = 0;
   bool processes_refused = false;
 
   CallRules rules;

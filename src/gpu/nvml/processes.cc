@@ -48,6 +48,22 @@ abi::Return FetchAll(std::vector<Entry>& buffer, const char* call, std::string& 
   return code;
 }
 
+/// Drops those whose stamps are far ahead of the others', which only a mistake makes: within
+/// \p since_last, the time that they are of, and a few seconds all must be.
+void DropStrays(std::vector<abi::ProcessUtilizationSample>& samples, base::Duration since_last) {
+  if (samples.empty()) return;
+  std::vector<unsigned long long> stamps;
+  for (const auto& sample : samples) stamps.push_back(sample.time_stamp);
+  const auto middle = stamps.begin() + static_cast<std::ptrdiff_t>((stamps.size() - 1) / 2);
+  std::nth_element(stamps.begin(), middle, stamps.end());
+  constexpr base::Duration kSlackOfStamps = std::chrono::seconds(5);
+  const auto spread = static_cast<unsigned long long>(
+      std::chrono::duration_cast<std::chrono::microseconds>(since_last + kSlackOfStamps).count());
+  std::erase_if(samples, [&](const auto& sample) {
+    return sample.time_stamp > *middle && sample.time_stamp - *middle > spread;
+  });
+}
+
 void Add(const abi::ProcessInfo& info, std::map<uint32_t, model::ProcessUse>& listed) {
   if (info.pid == 0) return;
   const auto [entry, is_new] = listed.try_emplace(info.pid);
@@ -101,13 +117,12 @@ std::string Processes::ListAll(DeviceCalls& calls, Listed& listed) {
   return "";
 }
 
-std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready) {
+std::string Processes::FetchSamples(DeviceCalls& calls, unsigned long long since, bool* not_ready) {
   const auto& symbol = calls.library().process_utilization;
-  if (of_ == Of::kMigDevice) return "the driver tells no utilization by process of MIG devices";
   std::string nonsense;
   const abi::Return code =
       FetchAll(samples_, symbol.name, nonsense, [&](auto* count, auto* entries) {
-        return calls.Call(symbol, utilization_, entries, count, last_seen_);
+        return calls.Call(symbol, utilization_, entries, count, since);
       });
   if (!nonsense.empty()) return nonsense;
   // Not found: no process was busy.
@@ -115,27 +130,54 @@ std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now, boo
     *not_ready = MissingOf(code) == model::Missing::kNotReady;
     return Describe(symbol.name, code);
   }
+  // Drivers fill up with entries that are nobody's, or old.
+  std::erase_if(samples_, [since](const auto& sample) {
+    return sample.pid == 0 || sample.time_stamp <= since || sample.sm > 100;
+  });
+  return "";
+}
+
+std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready) {
+  if (of_ == Of::kMigDevice) return "the driver tells no utilization by process of MIG devices";
+  std::string problem = FetchSamples(calls, last_seen_, not_ready);
+  if (!problem.empty()) return problem;
+  if (looked_) DropStrays(samples_, now - *looked_);
+  if (samples_.empty() && last_seen_ != 0) {
+    problem = FindSetBack(calls, not_ready);
+    if (!problem.empty()) return problem;
+  }
   if (TakeSamples(now)) return "";
   *not_ready = true;
   return "processes have been looked at only once so far";
 }
 
+// Idle, or last_seen_ is wrong: stamps are of a clock that may be set back, and one that was far
+// ahead by mistake would hide all that come.
+std::string Processes::FindSetBack(DeviceCalls& calls, bool* not_ready) {
+  const std::string problem = FetchSamples(calls, 0, not_ready);
+  unsigned long long newest = 0;
+  for (const auto& sample : samples_) newest = std::max(newest, sample.time_stamp);
+  // What has come between the two calls is for the next round.
+  samples_.clear();
+  if (!problem.empty() || newest == 0 || newest >= last_seen_) return problem;
+  last_seen_ = newest;
+  *not_ready = true;
+  return "the driver's clock of samples by process was set back";
+}
+
 bool Processes::TakeSamples(base::SteadyTime now) {
-  const unsigned long long seen_before = last_seen_;
   struct Sum {
     double percent = 0;
     int count = 0;
   };
   std::map<uint32_t, Sum> sums;
   for (const abi::ProcessUtilizationSample& sample : samples_) {
-    // Drivers fill up with entries that are nobody's, or old.
-    if (sample.pid == 0 || sample.time_stamp <= seen_before || sample.sm > 100) continue;
     last_seen_ = std::max(last_seen_, sample.time_stamp);
     sums[sample.pid].percent += sample.sm;
     ++sums[sample.pid].count;
   }
   // The first look into a ring only learns where it ends: what is in it may be of long ago.
-  const bool first = !std::exchange(looked_, true);
+  const bool first = !std::exchange(looked_, now);
   if (first && !sums.empty()) return false;
   for (const auto& [pid, sum] : sums) busy_[pid] = {sum.percent / sum.count, now};
   std::erase_if(busy_, [&](const auto& entry) { return now - entry.second.taken > kSampleLasts; });

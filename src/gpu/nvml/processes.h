@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,11 @@ class Processes {
   std::string AddList(DeviceCalls& calls, const Symbol<Function>& symbol,
                       const Symbol<Function>& symbol_v2, List& list, Listed& listed);
   std::string ListAll(DeviceCalls& calls, Listed& listed);
+  /// Fills samples_ with those that are newer than \p since. The reason where that fails.
+  std::string FetchSamples(DeviceCalls& calls, unsigned long long since, bool* not_ready);
+  /// Where nothing is newer than last_seen_: sets it back where all that there is is older. The
+  /// reason where it did, or where that fails.
+  std::string FindSetBack(DeviceCalls& calls, bool* not_ready);
   /// Updates busy_. The reason where utilization is not known.
   std::string ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready);
   /// False where it only learned where the ring ends.
@@ -65,10 +71,10 @@ class Processes {
 
   CallVerdict utilization_;
   std::vector<abi::ProcessUtilizationSample> samples_;
-  /// The newest time stamp so far; opaque.
+  /// The newest time stamp so far; microseconds of the driver's clock.
   unsigned long long last_seen_ = 0;
-  /// The ring was looked at before: what is newer than last_seen_ has come since.
-  bool looked_ = false;
+  /// When the ring was last looked at: what is newer than last_seen_ has come since.
+  std::optional<base::SteadyTime> looked_;
   /// By pid.
   std::map<uint32_t, Busy> busy_;
 };

@@ -122,6 +122,45 @@ TEST_F(ProcessesTest, GarbageInTheFirstLookDoesNotCountAsASample) {
   EXPECT_EQ(Read().utilization_problem, "");
 }
 
+TEST_F(ProcessesTest, AClockThatIsSetBackHidesNothing) {
+  OpenSeen("process 7 1 60");
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
+  Script("gpu\nprocess 7 1 50\nprocess_clock_s -20");
+  clock_.Advance(Processes::kSampleLasts + 1ms);
+  const ProcessUses uses = Read();
+  EXPECT_EQ(uses.utilization_problem, "the driver's clock of samples by process was set back");
+  EXPECT_TRUE(uses.utilization_not_ready);
+  EXPECT_EQ(uses.memory_problem, "");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 50.0)));
+  }
+}
+
+TEST_F(ProcessesTest, AClockThatIsSetForwardHidesNothing) {
+  OpenSeen("process 7 1 60");
+  Script("gpu\nprocess 7 1 50\nprocess_clock_s 3600");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 50.0)));
+  }
+}
+
+TEST_F(ProcessesTest, AStampFarAheadOfTheOthersIsDropped) {
+  OpenSeen("process 7 1 60\nprocess 8 1 20");
+  Script("gpu\nprocess 7 1 60\nprocess 8 1 20\nprocess_stray");
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0), Uses(8U, Mib(1), 20.0)));
+  Script("gpu\nprocess 7 1 60\nprocess 8 1 30");
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0), Uses(8U, Mib(1), 30.0)));
+}
+
+TEST_F(ProcessesTest, AStampFarAheadThatIsAloneHidesNothingForLong) {
+  OpenSeen("process 7 1");
+  Script("gpu\nprocess 7 1\nprocess_stray");
+  Read();
+  Script("gpu\nprocess 7 1 60");
+  EXPECT_TRUE(Read().utilization_not_ready);
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
+}
+
 TEST_F(ProcessesTest, ASampleLastsForOneSamplePeriodOfTheDriver) {
   OpenSeen("process 7 1 60");
   Read();
