@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/board.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kgs::sampling {
@@ -21,7 +22,24 @@ Reading Slot::Next(size_t index, const Reading& last, Reading fresh) {
   return fresh;
 }
 
+void Slot::DoubtIdleness(gpu::DeviceSample& sample) {
+  if (sample.processes && !sample.processes->utilization_problem.empty()) return;
+  const Reading& whole = sample.readings[MetricId::kGpuUtilization];
+  const bool busy = whole.has_value() && whole.value() > kIdleUtilization;
+  const auto is_idle = [](const model::ProcessUse& process) { return process.utilization == 0; };
+  if (!busy || !sample.processes || !std::ranges::all_of(sample.processes->processes, is_idle)) {
+    unexplained_rounds = 0;
+    return;
+  }
+  if (unexplained_rounds++ == 0) unexplained_since = sample.processes->taken;
+  const bool lasts = sample.processes->taken - unexplained_since >= kUnexplainedFor;
+  if (!lasts || unexplained_rounds < kUnexplainedRounds) return;
+  sample.processes->utilization_problem =
+      "the driver has no sample of any process, though the GPU is busy";
+}
+
 void Slot::Take(gpu::DeviceSample sample) {
+  DoubtIdleness(sample);
   for (size_t i = 0; i < model::kMetricCount; ++i) {
     Reading& reading = readings[static_cast<MetricId>(i)];
     reading = Next(i, reading, std::move(sample.readings[static_cast<MetricId>(i)]));

@@ -32,8 +32,11 @@ struct Slot {
   /// By metric: a value was read at some time. Such a metric that turns unsupported is a failure:
   /// left out of an aggregate like one that never was, it could read as falling load.
   std::array<bool, model::kMetricCount> given{};
-  /// As the last Read had them that knew them.
+  /// As the last Read had them.
   std::optional<model::ProcessUses> processes;
+  /// For so many rounds, and since when, the GPU has been busy and none of its processes.
+  int unexplained_rounds = 0;
+  base::SteadyTime unexplained_since;
 
   /// Takes what a Read brought. Where the driver merely has no sample at the moment, the last value
   /// stays, with its time, and goes stale by itself; the driver's words stay beside it.
@@ -51,6 +54,13 @@ struct Slot {
   void ForgetReadings();
 
  private:
+  /// A GPU is busy for a moment after its last process has ended. Where that lasts, the driver's
+  /// samples by process are missing, and do not say that all are idle.
+  static constexpr double kIdleUtilization = 5;
+  static constexpr int kUnexplainedRounds = 3;
+  static constexpr base::Duration kUnexplainedFor = std::chrono::seconds(3);
+  void DoubtIdleness(gpu::DeviceSample& sample);
+
   /// What becomes of \p last, a reading of the metric \p index, now that \p fresh has been read.
   model::Reading Next(size_t index, const model::Reading& last, model::Reading fresh);
 };

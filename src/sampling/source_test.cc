@@ -184,6 +184,29 @@ TEST_F(SourceTest, AReopenLeavesNoGapInTheReadings) {
   EXPECT_EQ(source_.Gpus()[1].processes.value().processes.at(0).pid, 8u);
 }
 
+TEST_F(SourceTest, ABusyGpuWithoutABusyProcessIsNotIdle) {
+  const auto processes = [&](double of_gpu, double of_process) {
+    model::ProcessUses uses{.taken = clock_.Now(), .processes = {{7, 1, of_process}}};
+    driver_->SetGpus({{.uuid = "GPU-a", .utilization = of_gpu, .processes = uses}});
+    Round();
+    clock_.Advance(1s);
+    return source_.Gpus().at(0).processes.value().utilization_problem;
+  };
+  const std::string why = "the driver has no sample of any process, though the GPU is busy";
+  driver_->SetGpus({{.uuid = "GPU-a"}});
+  OpenAndRead();
+  for (int round = 0; round < 10; ++round) EXPECT_EQ(processes(5, 0), "") << "idle";
+  for (int second = 0; second < 3; ++second) EXPECT_EQ(processes(90, 0), "") << "just ended";
+  EXPECT_EQ(processes(90, 0), why);
+  EXPECT_EQ(processes(6, 0), why);
+  EXPECT_EQ(processes(90, 1), "");
+  EXPECT_EQ(processes(90, 0), "") << "from the beginning";
+  // Rounds that are far apart.
+  clock_.Advance(1min);
+  EXPECT_EQ(processes(90, 0), "");
+  EXPECT_EQ(processes(90, 0), why);
+}
+
 TEST_F(SourceTest, AFailedReopenServesNothingOn) {
   driver_->SetGpus(
       {{.uuid = "GPU-a", .utilization = 10, .processes = model::ProcessUses{.processes = {{7}}}}});
