@@ -61,6 +61,39 @@ ordered_json ReadingsJson(const model::GpuSnapshot& gpu, base::SteadyTime now) {
   return json;
 }
 
+void AddHealth(const model::GpuHealth& health, base::SteadyTime now, ordered_json& json) {
+  for (const model::XidCount& xid : health.xids) {
+    json["xids"].push_back(
+        {{"code", xid.code}, {"count", xid.count}, {"age_seconds", base::Seconds(now - xid.last)}});
+  }
+  if (!health.recovery_action.empty()) json["recovery_action"] = health.recovery_action;
+}
+
+/// What is not known has its problem instead.
+ordered_json PodUsesJson(const model::PodUses& uses, base::SteadyTime now) {
+  const bool has_utilization = uses.utilization_problem.empty();
+  const bool has_memory = uses.memory_problem.empty();
+  ordered_json json = ordered_json::object();
+  if (has_utilization) {
+    json["utilization_age_seconds"] = base::Seconds(now - uses.UtilizationTaken());
+  } else {
+    json["utilization_problem"] = uses.utilization_problem;
+  }
+  if (has_memory) {
+    json["memory_age_seconds"] = base::Seconds(now - uses.taken);
+  } else {
+    json["memory_problem"] = uses.memory_problem;
+  }
+  json["pods"] = ordered_json::array();
+  for (const model::PodUse& use : uses.pods) {
+    ordered_json pod = {{"uid", use.pod_uid}};
+    if (has_utilization) pod["utilization"] = use.utilization;
+    if (has_memory && use.memory_mib) pod["memory_mib"] = *use.memory_mib;
+    json["pods"].push_back(std::move(pod));
+  }
+  return json;
+}
+
 ordered_json GpuJson(const model::GpuSnapshot& gpu, base::SteadyTime now) {
   ordered_json json = {{"index", gpu.identity.index},
                        {"uuid", gpu.identity.uuid},
@@ -74,7 +107,9 @@ ordered_json GpuJson(const model::GpuSnapshot& gpu, base::SteadyTime now) {
                    {"gpu_instance", gpu.identity.mig->gpu_instance},
                    {"compute_instance", gpu.identity.mig->compute_instance}};
   }
+  AddHealth(gpu.health, now, json);
   json["readings"] = ReadingsJson(gpu, now);
+  if (gpu.pod_uses) json["pod_uses"] = PodUsesJson(*gpu.pod_uses, now);
   return json;
 }
 
