@@ -211,6 +211,15 @@ TEST_F(CountersTest, WhatBlocksIsReadOnRequestAlone) {
               IsValue(700));
 }
 
+TEST_F(CountersTest, WhatBlocksAndCannotBeIsNoValue) {
+  const Session session =
+      Open("gpu\n pcie_tx_kbps 4294967295\n delay nvmlDeviceGetPcieThroughput 0\n");
+  model::MetricSet one;
+  one.set(model::Index(MetricId::kPcieTxKbps));
+  EXPECT_EQ(session.devices[0].device->ReadSlow(one, clock_)[MetricId::kPcieTxKbps].reason(),
+            Missing::kDriverError);
+}
+
 TEST_F(CountersTest, WhatBlocksAndIsNotSupportedIsAskedOnce) {
   const Session session = Open("gpu\n error nvmlDeviceGetPcieThroughput 3\n");
   const auto before = Calls("nvmlDeviceGetPcieThroughput");

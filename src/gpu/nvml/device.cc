@@ -129,8 +129,13 @@ Readings NvmlDevice::ReadSlow(const model::MetricSet& metrics, const base::Clock
     const base::SteadyTime taken = clock.Now();
     unsigned int kbps = 0;
     const abi::Return code = slow_calls_.Call(symbol, verdict, counter, &kbps);
-    readings[metric] =
-        code == abi::kSuccess ? Reading::Value(kbps, taken) : AbsentReading(symbol.name, code);
+    if (code != abi::kSuccess) {
+      readings[metric] = AbsentReading(symbol.name, code);
+    } else if (kbps > kMostKbps) {
+      readings[metric] = NonsenseReading(symbol.name, "more than 1 TB/s");
+    } else {
+      readings[metric] = Reading::Value(kbps, taken);
+    }
   };
   read(MetricId::kPcieTxKbps, abi::kPcieTransmitted, pcie_transmitted_);
   read(MetricId::kPcieRxKbps, abi::kPcieReceived, pcie_received_);
