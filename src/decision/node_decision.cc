@@ -124,7 +124,8 @@ absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
 }
 
 bool OffersNowhere(const trigger::TriggerSpec& spec, const NodeSnapshot* snapshot) {
-  if (snapshot == nullptr) return false;
+  // A driver in trouble may have GPUs that have it.
+  if (snapshot == nullptr || !SourceProblems(*snapshot).empty()) return false;
   const auto offers = [&](const GpuSnapshot& gpu) {
     return gpu.state == DeviceState::kPresent && !gpu.readings[spec.metric].NotOffered();
   };

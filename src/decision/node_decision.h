@@ -30,8 +30,8 @@ absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
                                       const model::NodeSnapshot* snapshot, base::SteadyTime now,
                                       base::Duration max_reading_age);
 
-/// Whether the node has GPUs and none of them has the metric, each by its own word: among other
-/// nodes it is not missed.
+/// Whether the node has GPUs and none of them has the metric, each by its own word, with no driver
+/// in trouble: among other nodes it is not missed.
 bool OffersNowhere(const trigger::TriggerSpec& spec, const model::NodeSnapshot* snapshot);
 
 /// The aggregate over the GPUs that \p spec selects; finite and at least 0, in the metric's unit.

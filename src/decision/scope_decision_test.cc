@@ -83,6 +83,13 @@ TEST_F(ScopeDecisionTest, NodesWithoutTheMetricAreNotMissedAmongOthers) {
   EXPECT_THAT(Error(), HasSubstr("this GPU has no GPM")) << "alone it is the trouble";
   nodes_.push_back(nodes_[0]);
   EXPECT_THAT(Error(), HasSubstr("this GPU has no GPM")) << "and where all are so";
+  auto troubled = std::make_shared<model::NodeSnapshot>(*node);
+  troubled->sources = {{.backend = "nvml", .open = false, .problem = "Driver Not Loaded"}};
+  nodes_[0].snapshot = troubled;
+  nodes_.push_back(nodes_[1]);
+  AddNode("c", {50});
+  EXPECT_THAT(Error(), HasSubstr("this GPU has no GPM")) << "its other driver may have GPUs";
+  nodes_.resize(2);
   auto broken = std::make_shared<model::NodeSnapshot>(*node);
   broken->gpus[0].readings[spec_.metric] =
       model::Reading::Absent(model::Missing::kDriverError, "broken");

@@ -90,6 +90,7 @@ Code cuCtxSetCurrent(void* made) {
   return Answer("cuCtxSetCurrent", current);
 }
 
+// Waiting and copying take their time, as on a GPU: without it a load would be calls without end.
 Code cuCtxSynchronize() {
   usleep(rounds_launched > 100'000 ? 20'000 : 100);
   rounds_launched = 0;

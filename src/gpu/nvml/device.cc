@@ -2,6 +2,7 @@
 #include "gpu/nvml/device.h"
 
 #include "gpu/nvml/identity.h"
+#include "gpu/plausible.h"
 
 namespace kgs::gpu::nvml {
 namespace {
@@ -11,20 +12,9 @@ using model::Missing;
 using model::Reading;
 using model::Readings;
 
-constexpr int kColdestCelsius = -100;
-constexpr int kHottestCelsius = 250;
 constexpr unsigned int kMostKbps = 1'000'000'000;
-constexpr double kMostWatts = 100'000;
 
 }  // namespace
-
-Readings AllAbsent(const std::string& detail) {
-  Readings readings;
-  for (size_t i = 0; i < model::kMetricCount; ++i) {
-    readings[static_cast<MetricId>(i)] = Reading::Absent(Missing::kDriverError, detail);
-  }
-  return readings;
-}
 
 // What was read before the bad news goes too: a handle that is no longer ours may have answered for
 // another GPU.
@@ -32,13 +22,13 @@ bool Judge(const DeviceCalls& calls, DeviceSample& sample) {
   if (calls.gpu_lost()) {
     sample.state = model::DeviceState::kLost;
     sample.state_reason = calls.Condemnation();
-    sample.readings = AllAbsent(sample.state_reason);
+    sample.readings = AllAbsent(Missing::kDriverError, sample.state_reason);
     sample.processes.reset();
     return true;
   }
   if (calls.session_over()) {
     sample.session_broken = true;
-    sample.readings = AllAbsent(calls.Condemnation());
+    sample.readings = AllAbsent(Missing::kDriverError, calls.Condemnation());
     sample.processes.reset();
     return true;
   }
@@ -177,8 +167,7 @@ Reading NvmlDevice::ReadRate(const base::Clock& clock, unsigned int abi::Utiliza
   }
   if (rates_->code != abi::kSuccess) return AbsentReading(symbol.name, rates_->code);
   const unsigned int percent = rates_->values.*rate;
-  if (percent > 100) return NonsenseReading(symbol.name, "a utilization outside 0..100");
-  return Reading::Value(percent, rates_->taken);
+  return PercentReading(symbol.name, percent, rates_->taken);
 }
 
 Reading NvmlDevice::ReadTemperature(const base::Clock& clock) {
@@ -194,10 +183,7 @@ Reading NvmlDevice::ReadTemperature(const base::Clock& clock) {
     answer.temperature = static_cast<int>(older);
   }
   if (code != abi::kSuccess) return AbsentReading(symbol->name, code);
-  if (answer.temperature < kColdestCelsius || answer.temperature > kHottestCelsius) {
-    return NonsenseReading(symbol->name, "a temperature outside -100..250 C");
-  }
-  return Reading::Value(answer.temperature, taken);
+  return TemperatureReading(symbol->name, answer.temperature, taken);
 }
 
 Reading NvmlDevice::ReadPower(const base::Clock& clock) {
@@ -206,26 +192,26 @@ Reading NvmlDevice::ReadPower(const base::Clock& clock) {
   unsigned int milliwatts = 0;
   const abi::Return code = calls_.Call(symbol, power_usage_, &milliwatts);
   if (code != abi::kSuccess) return AbsentReading(symbol.name, code);
-  const double watts = milliwatts / 1000.0;
-  if (watts > kMostWatts) return NonsenseReading(symbol.name, "more than 100 kW");
-  return Reading::Value(watts, taken);
+  return PowerReading(symbol.name, milliwatts / 1000.0, taken);
 }
 
 DeviceSample UnidentifiedDevice::Read(const base::Clock&) {
   DeviceSample sample;
   if (ticket_.expired()) {
     sample.session_broken = true;
-    sample.readings = AllAbsent(Describe(library_->handle_by_index.name, abi::kUninitialized));
+    sample.readings = AllAbsent(Missing::kDriverError,
+                                Describe(library_->handle_by_index.name, abi::kUninitialized));
     return sample;
   }
   const Identification found = Identify(*library_, mark_, index_);
   if (found.code == abi::kSuccess) {
     sample.session_broken = true;
-    sample.readings = AllAbsent("identified only after the driver was opened");
+    sample.readings =
+        AllAbsent(Missing::kDriverError, "identified only after the driver was opened");
     return sample;
   }
   const std::string why = Describe(found.call, found.code);
-  sample.readings = AllAbsent(why);
+  sample.readings = AllAbsent(Missing::kDriverError, why);
   const Effect effect = EffectOf(found.code);
   if (effect == Effect::kGpuLost) {
     sample.state = model::DeviceState::kLost;

@@ -24,9 +24,6 @@ class SessionDevice : public Device {
   virtual void EndSession(CallMark& mark) = 0;
 };
 
-/// Every reading absent, as a driver error.
-model::Readings AllAbsent(const std::string& detail);
-
 /// Turns \p sample into the news where a call of this round has condemned the GPU or the session,
 /// and says whether one has.
 bool Judge(const DeviceCalls& calls, DeviceSample& sample);

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "gpu/plausible.h"
+
 namespace kgs::gpu::nvml {
 namespace {
 

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/nvml/memory.h"
 
+#include "gpu/plausible.h"
+
 namespace kgs::gpu::nvml {
-namespace {
 
-using model::MetricId;
-using model::Reading;
 using model::Readings;
-
-constexpr double kBytesPerMib = 1024.0 * 1024.0;
-
-void SetMemory(Readings& readings, const Reading& used, const Reading& total,
-               const Reading& percent) {
-  readings[MetricId::kMemoryUsedMib] = used;
-  readings[MetricId::kMemoryTotalMib] = total;
-  readings[MetricId::kMemoryUsedPercent] = percent;
-}
-
-}  // namespace
 
 // The two calls differ in whether "used" includes what the driver reserves for itself; a session
 // stays with the one that works, so the difference is never seen as a change.
@@ -34,19 +22,15 @@ void Memory::Read(DeviceCalls& calls, const base::Clock& clock, Readings& readin
     memory.total = older.total;
     memory.used = older.used;
   }
-  if (code != abi::kSuccess) {
-    const Reading absent = AbsentReading(symbol->name, code);
-    return SetMemory(readings, absent, absent, absent);
+  Bytes used{.call = symbol->name};
+  Bytes total{.call = symbol->name};
+  if (code == abi::kSuccess) {
+    used.value = memory.used;
+    total.value = memory.total;
+  } else {
+    used.absent = total.absent = AbsentReading(symbol->name, code);
   }
-  if (memory.total == 0 || memory.used > memory.total) {
-    const Reading absent = NonsenseReading(
-        symbol->name, memory.total == 0 ? "a total of 0" : "more used than there is");
-    return SetMemory(readings, absent, absent, absent);
-  }
-  const auto used = static_cast<double>(memory.used);
-  const auto total = static_cast<double>(memory.total);
-  SetMemory(readings, Reading::Value(used / kBytesPerMib, taken),
-            Reading::Value(total / kBytesPerMib, taken), Reading::Value(100 * used / total, taken));
+  SetMemory(used, total, taken, readings);
 }
 
 }  // namespace kgs::gpu::nvml

@@ -89,9 +89,4 @@ model::Reading AbsentReading(const char* call, abi::Return code) {
   return model::Reading::Absent(MissingOf(code), Describe(call, code));
 }
 
-model::Reading NonsenseReading(const char* call, const std::string& what) {
-  return model::Reading::Absent(Missing::kDriverError,
-                                std::string(call) + ": the driver answered " + what);
-}
-
 }  // namespace kgs::gpu::nvml

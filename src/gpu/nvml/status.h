@@ -41,7 +41,4 @@ std::string Describe(const char* call, abi::Return code);
 /// An absent reading with that text.
 model::Reading AbsentReading(const char* call, abi::Return code);
 
-/// An absent reading, since \p call succeeded with \p what, which cannot be.
-model::Reading NonsenseReading(const char* call, const std::string& what);
-
 }  // namespace kgs::gpu::nvml

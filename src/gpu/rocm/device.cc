@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/rocm/device.h"
 
+#include "gpu/plausible.h"
 #include "gpu/rocm/status.h"
 #include "gpu/rocm/sysfs.h"
-#include "gpu/rocm/values.h"
 
 namespace kgs::gpu::rocm {
 namespace {
@@ -99,7 +99,7 @@ Reading RocmDevice::ReadSensor(abi::TemperatureSensor sensor, const base::Clock&
   const abi::Status status =
       Call(symbol, static_cast<uint32_t>(sensor), abi::kCurrentTemperature, &millicelsius);
   if (status != abi::kSuccess) return AbsentReading(symbol.name, status);
-  return TemperatureReading(symbol.name, millicelsius, taken);
+  return TemperatureReading(symbol.name, static_cast<double>(millicelsius) / 1000, taken);
 }
 
 Reading RocmDevice::ReadPower(const base::Clock& clock) {
@@ -128,7 +128,7 @@ Reading RocmDevice::ReadPowerFrom(PowerSource source, const base::Clock& clock) 
                                    : Call(library_->power_average, kPowerSensor, &microwatts);
   const char* name = newer ? library_->power.name : library_->power_average.name;
   if (status != abi::kSuccess) return AbsentReading(name, status);
-  return PowerReading(name, microwatts, taken);
+  return PowerReading(name, static_cast<double>(microwatts) / 1e6, taken);
 }
 
 }  // namespace kgs::gpu::rocm

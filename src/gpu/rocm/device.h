@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "gpu/backend.h"
+#include "gpu/plausible.h"
 #include "gpu/rocm/library.h"
-#include "gpu/rocm/values.h"
 #include "gpu/session_ticket.h"
 
 namespace kgs::gpu::rocm {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/rocm/status.h"
 
+#include "gpu/plausible.h"
+
 namespace kgs::gpu::rocm {
 namespace {
 
@@ -64,6 +66,10 @@ std::string Describe(const char* call, abi::Status status) {
 
 model::Reading AbsentReading(const char* call, abi::Status status) {
   return model::Reading::Absent(MissingOf(status), Describe(call, status));
+}
+
+model::Readings NothingOffered() {
+  return AllAbsent(model::Missing::kUnsupported, "rocm: not offered by AMD GPUs");
 }
 
 }  // namespace kgs::gpu::rocm

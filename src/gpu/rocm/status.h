@@ -27,4 +27,7 @@ std::string Describe(const char* call, abi::Status status);
 /// An absent reading with that text.
 model::Reading AbsentReading(const char* call, abi::Status status);
 
+/// Every metric unsupported: what AMD GPUs offer is set after it.
+model::Readings NothingOffered();
+
 }  // namespace kgs::gpu::rocm

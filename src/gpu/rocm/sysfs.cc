@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
-#include "gpu/rocm/values.h"
+#include "gpu/plausible.h"
 
 namespace kgs::gpu::rocm {
 namespace {
@@ -149,7 +149,7 @@ FileNumber ReadNumber(const std::string& folder, const char* name) {
             Reading::Absent(Missing::kDriverError, std::string(content.status().message()))};
   }
   const auto number = base::ParseInteger(content->substr(0, content->find('\n')));
-  if (!number) return {std::nullopt, Nonsense(name, "no number")};
+  if (!number) return {std::nullopt, NonsenseReading(name, "no number")};
   return {*number, {}};
 }
 
@@ -157,9 +157,10 @@ Reading ReadHwmonPower(const std::string& device_folder, base::SteadyTime taken)
   const std::string hwmon = HwmonFolder(device_folder);
   for (const char* name : {"power1_average", "power1_input"}) {
     const FileNumber microwatts = ReadNumber(hwmon, name);
-    if (microwatts.value && *microwatts.value < 0) return Nonsense(name, "less than nothing");
+    if (microwatts.value && *microwatts.value < 0)
+      return NonsenseReading(name, "less than nothing");
     if (microwatts.value) {
-      return PowerReading(name, static_cast<uint64_t>(*microwatts.value), taken);
+      return PowerReading(name, static_cast<double>(*microwatts.value) / 1e6, taken);
     }
     if (microwatts.absent.reason() != Missing::kUnsupported) return microwatts.absent;
   }
@@ -175,7 +176,8 @@ Reading ReadHwmonTemperature(const std::string& device_folder, base::SteadyTime 
       const std::string name = std::string(stem) + "_input";
       const FileNumber millicelsius = ReadNumber(hwmon, name.c_str());
       if (!millicelsius.value) return millicelsius.absent;
-      return TemperatureReading(name.c_str(), *millicelsius.value, taken);
+      return TemperatureReading(name.c_str(), static_cast<double>(*millicelsius.value) / 1000,
+                                taken);
     }
   }
   return Reading::Absent(Missing::kUnsupported, "hwmon has no sensor named edge or junction");

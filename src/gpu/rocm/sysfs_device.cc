@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/rocm/sysfs_device.h"
 
+#include "gpu/plausible.h"
+#include "gpu/rocm/status.h"
 #include "gpu/rocm/sysfs.h"
-#include "gpu/rocm/values.h"
 
 namespace kgs::gpu::rocm {
 namespace {
@@ -14,7 +15,7 @@ using model::Reading;
 FileNumber ReadCount(const std::string& folder, const char* name) {
   FileNumber number = ReadNumber(folder, name);
   if (number.value && *number.value < 0) {
-    return {std::nullopt, Nonsense(name, "less than nothing")};
+    return {std::nullopt, NonsenseReading(name, "less than nothing")};
   }
   return number;
 }

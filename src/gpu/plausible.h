@@ -11,22 +11,20 @@
 #include "base/clock.h"
 #include "model/reading.h"
 
-namespace kgs::gpu::rocm {
+namespace kgs::gpu {
 
 /// Every metric absent, for \p reason.
 model::Readings AllAbsent(model::Missing reason, const std::string& detail);
-/// Every metric unsupported: what AMD GPUs offer is set after it.
-model::Readings NothingOffered();
 
 /// "rsmi_dev_busy_percent_get: the driver answered a utilization outside 0..100".
-model::Reading Nonsense(const char* call, const std::string& what);
+model::Reading NonsenseReading(const char* call, const std::string& what);
 
 /// Percent.
 model::Reading PercentReading(const char* call, uint64_t percent, base::SteadyTime taken);
 /// Watts.
-model::Reading PowerReading(const char* call, uint64_t microwatts, base::SteadyTime taken);
+model::Reading PowerReading(const char* call, double watts, base::SteadyTime taken);
 /// Degrees Celsius.
-model::Reading TemperatureReading(const char* call, int64_t millicelsius, base::SteadyTime taken);
+model::Reading TemperatureReading(const char* call, double celsius, base::SteadyTime taken);
 
 /// An amount of memory as it was answered.
 struct Bytes {
@@ -39,4 +37,4 @@ struct Bytes {
 void SetMemory(const Bytes& used, const Bytes& total, base::SteadyTime taken,
                model::Readings& readings);
 
-}  // namespace kgs::gpu::rocm
+}  // namespace kgs::gpu

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gpu/rocm/values.h"
+#include "gpu/plausible.h"
 
-namespace kgs::gpu::rocm {
+namespace kgs::gpu {
 namespace {
 
 using model::MetricId;
 using model::Reading;
 
 constexpr double kBytesPerMib = 1024.0 * 1024.0;
-constexpr int64_t kColdestMillicelsius = -100'000;
-constexpr int64_t kHottestMillicelsius = 250'000;
-constexpr uint64_t kMostMicrowatts = 100'000'000'000;
+constexpr double kColdestCelsius = -100;
+constexpr double kHottestCelsius = 250;
+constexpr double kMostWatts = 100'000;
 
 Reading InMib(const Bytes& bytes, base::SteadyTime taken) {
   if (!bytes.value) return bytes.absent;
@@ -27,30 +27,26 @@ model::Readings AllAbsent(model::Missing reason, const std::string& detail) {
   return readings;
 }
 
-model::Readings NothingOffered() {
-  return AllAbsent(model::Missing::kUnsupported, "rocm: not offered by AMD GPUs");
-}
-
-Reading Nonsense(const char* call, const std::string& what) {
+Reading NonsenseReading(const char* call, const std::string& what) {
   return Reading::Absent(model::Missing::kDriverError,
                          std::string(call) + ": the driver answered " + what);
 }
 
 Reading PercentReading(const char* call, uint64_t percent, base::SteadyTime taken) {
-  if (percent > 100) return Nonsense(call, "a utilization outside 0..100");
+  if (percent > 100) return NonsenseReading(call, "a utilization outside 0..100");
   return Reading::Value(static_cast<double>(percent), taken);
 }
 
-Reading PowerReading(const char* call, uint64_t microwatts, base::SteadyTime taken) {
-  if (microwatts > kMostMicrowatts) return Nonsense(call, "more than 100 kW");
-  return Reading::Value(static_cast<double>(microwatts) / 1e6, taken);
+Reading PowerReading(const char* call, double watts, base::SteadyTime taken) {
+  if (watts > kMostWatts) return NonsenseReading(call, "more than 100 kW");
+  return Reading::Value(watts, taken);
 }
 
-Reading TemperatureReading(const char* call, int64_t millicelsius, base::SteadyTime taken) {
-  if (millicelsius < kColdestMillicelsius || millicelsius > kHottestMillicelsius) {
-    return Nonsense(call, "a temperature outside -100..250 C");
+Reading TemperatureReading(const char* call, double celsius, base::SteadyTime taken) {
+  if (celsius < kColdestCelsius || celsius > kHottestCelsius) {
+    return NonsenseReading(call, "a temperature outside -100..250 C");
   }
-  return Reading::Value(static_cast<double>(millicelsius) / 1000, taken);
+  return Reading::Value(celsius, taken);
 }
 
 void SetMemory(const Bytes& used, const Bytes& total, base::SteadyTime taken,
@@ -61,15 +57,15 @@ void SetMemory(const Bytes& used, const Bytes& total, base::SteadyTime taken,
   used_mib = InMib(used, taken);
   total_mib = InMib(total, taken);
   if (total.value && *total.value == 0) {
-    used_mib = total_mib = percent = Nonsense(total.call, "a total of 0");
+    used_mib = total_mib = percent = NonsenseReading(total.call, "a total of 0");
   } else if (!used.value || !total.value) {
     percent = used.value ? total.absent : used.absent;
   } else if (*used.value > *total.value) {
-    used_mib = total_mib = percent = Nonsense(used.call, "more used than there is");
+    used_mib = total_mib = percent = NonsenseReading(used.call, "more used than there is");
   } else {
     percent = Reading::Value(
         100.0 * static_cast<double>(*used.value) / static_cast<double>(*total.value), taken);
   }
 }
 
-}  // namespace kgs::gpu::rocm
+}  // namespace kgs::gpu
