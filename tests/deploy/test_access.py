@@ -102,8 +102,8 @@ def watches(hub):
 
 
 def scale_error(hub):
-    row = hub.debug("decisions").get(("ScaledObject", TEAM, "ro", 0))
-    return row["now"]["error"] if row else "not known"
+    row = hub.debug("decisions").get(("ScaledObject", TEAM, "ro", 0), {})
+    return row.get("now", {"error": "not known"})["error"]
 
 
 def refused(hub, check):

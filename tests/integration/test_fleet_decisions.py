@@ -35,9 +35,8 @@ def usual(busy):
 def wait_now(hub, workload, **expected):
     """Waits until what would be answered now, which is as of the last second, is so; returns it."""
     def now():
-        row = hub.decisions(workload)
-        row = row and row.get("now")
-        return row if row and expected.items() <= row.items() else None
+        row = hub.now(workload)
+        return row if expected.items() <= row.items() else None
     return wait_until(now, f"{expected}")
 
 

@@ -51,7 +51,7 @@ def test_an_endpoint_speaks_for_the_workload(api, hub, gateway):
     assert asked.is_active()
     gateway.page = load(3, 0)
     asked.wait_value(3)
-    row = hub.decisions(workload)["now"]
+    row = wait_until(lambda: hub.now(workload), "that the hub looked itself")
     assert row["inputs"][0]["name"] == f"endpoint {url_of(gateway)}/metrics"
     assert row["inputs"][0]["source"] == "endpoint"
     assert hub.gauge("endpoint_targets") == 1
@@ -112,7 +112,7 @@ def test_short_gaps_are_held_and_a_hung_endpoint_is_none(api, hub, gateway):
     gateway.hangs = True
     asked.wait_value(16 * 3)
     assert asked.is_active()
-    wait_until(lambda: hub.decisions(workload)["now"]["branch"] == "blind_held", "that it is held")
+    wait_until(lambda: hub.now(workload).get("branch") == "blind_held", "that it is held")
     gateway.hangs = False
     asked.wait_value(42)
 

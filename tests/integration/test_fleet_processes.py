@@ -39,14 +39,8 @@ class Sharing:
     def wait_warning(self, text):
         for hub in self.fleet.hubs:
             for workload in (self.busy, self.idle):
-                wait_until(lambda hub=hub, workload=workload: text in now(hub, workload)[
-                    "warnings"], text)
-
-
-def now(hub, workload):
-    """What the hub would answer, with its inputs."""
-    row = hub.decisions(workload)
-    return row["now"] if row else {"inputs": [], "warnings": []}
+                wait_until(lambda hub=hub, workload=workload: text in hub.now(workload).get(
+                    "warnings", []), text)
 
 
 def wait_read(fleet, workload, expected):
@@ -54,7 +48,7 @@ def wait_read(fleet, workload, expected):
     target."""
     for hub in fleet.hubs:
         wait_until(lambda hub=hub: [
-            one.get("value") for one in now(hub, workload)["inputs"]] == [expected], expected)
+            one.get("value") for one in hub.now(workload).get("inputs", [])] == [expected], expected)
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,7 @@ def deploy(api, metadata, replicas=0, push=False):
 
 def why(hub, workload):
     """Why it is active, or is not, as of the last second."""
-    row = hub.decisions(workload) or {}
-    return row.get("now", {}).get("active_why", "")
+    return hub.now(workload).get("active_why", "")
 
 
 class Asked:
@@ -163,7 +162,7 @@ def test_where_nothing_listens_is_an_error_of_the_activity_alone(api, hub):
     workload = deploy(api, woken_by(gone))
     Asked(hub, workload).wait("refused")
     wait_until(lambda: "whether it is wanted is not known" in why(hub, workload), "the reason")
-    now = hub.decisions(workload)["now"]
+    now = hub.now(workload)
     assert now["value"] == 0 and "active" not in now
 
 

@@ -62,9 +62,9 @@ def test_a_workload_is_warned_of_the_gpu_that_it_holds(fleet):
     uuid = fleet.nodes["node-b"].uuid(2)
 
     def warnings(hub):
-        row = hub.decisions(workload)
-        return row["now"].get("warnings", []) if row else []
+        return hub.now(workload).get("warnings", [])
     for hub in fleet.hubs:
+        wait_until(lambda hub=hub: hub.now(workload), "that the hub looked itself")
         assert not warnings(hub)
     driver.gpus[2].rules += ["xid 1 31", "xid 2 79"]
     driver.write()

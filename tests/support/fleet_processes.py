@@ -47,6 +47,11 @@ class Hub(Answering):
         return self.debug("decisions").get(
             (workload.kind, workload.namespace, workload.name, trigger))
 
+    def now(self, workload, trigger=0):
+        """What the hub would answer, as of the last second. Empty until it has looked, which may
+        be after it answered: KEDA's question tells it of a trigger as Kubernetes does."""
+        return (self.decisions(workload, trigger) or {}).get("now", {})
+
     def devices(self, workload):
         """By pod, the UUIDs of its GPUs, or why they are not known."""
         pods = self.pods(workload)
