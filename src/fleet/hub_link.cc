@@ -81,6 +81,7 @@ HubLink::HubLink(const std::string& address, const PublisherOptions& options,
       hello_(HelloOf(options)),
       beat_(options.interval, options.least_interval),
       backoff_(options.first_backoff, options.longest_backoff),
+      random_(base::NewRandomFraction()),
       next_connect_(SteadyTime::min()),
       problem_("not connected yet") {}
 
@@ -210,7 +211,8 @@ void HubLink::OnHubMessage(const pb::HubMessage& message) {
 bool HubLink::NoteEnd(const grpc::Status& status) {
   const SteadyTime now = clock_.Now();
   if (connected_since_ && now - *connected_since_ >= kGoodLife) backoff_.Reset();
-  next_connect_ = now + backoff_.Next();
+  // All agents lose a hub that goes at the same moment.
+  next_connect_ = now + base::Jittered(backoff_.Next(), random_());
   under_way_ = false;
   stream_ = nullptr;
   interest_ = nullptr;

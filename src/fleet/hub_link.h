@@ -12,6 +12,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/jitter.h"
 #include "base/mutex.h"
 #include "fleet/beat.h"
 #include "fleet/hub_stream.h"
@@ -85,6 +86,7 @@ class HubLink final : public HubStream::Owner, public std::enable_shared_from_th
 
   mutable base::Mutex mutex_;
   base::Backoff backoff_ KGS_GUARDED_BY(mutex_);
+  base::RandomFraction random_ KGS_GUARDED_BY(mutex_);
   base::SteadyTime next_connect_ KGS_GUARDED_BY(mutex_);
   /// From the start of a stream to its OnEnd.
   bool under_way_ KGS_GUARDED_BY(mutex_) = false;

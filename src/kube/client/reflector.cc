@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "base/backoff.h"
+#include "base/jitter.h"
 #include "kube/client/line_reader.h"
 #include "kube/client/list_watch.h"
 
@@ -22,11 +22,6 @@ constexpr base::Duration kLongestRetryAfter = std::chrono::seconds(60);
 // A watch that ends sooner and without any event was no watch.
 constexpr base::Duration kShortestWatch = std::chrono::seconds(1);
 
-std::function<double()> RandomFraction() {
-  auto engine = std::make_shared<std::mt19937_64>(std::random_device{}());
-  return [engine] { return std::uniform_real_distribution<double>(0, 1)(*engine); };
-}
-
 }  // namespace
 
 class Reflector::Impl {
@@ -34,7 +29,7 @@ class Reflector::Impl {
   Impl(ReflectorOptions options, Transport& transport, ReflectorEvents events,
        std::function<void()> on_state)
       : options_(std::move(options)),
-        random_(options_.random ? options_.random : RandomFraction()),
+        random_(options_.random ? options_.random : base::NewRandomFraction()),
         transport_(transport),
         events_(std::move(events)),
         on_state_(std::move(on_state)),
@@ -81,7 +76,7 @@ class Reflector::Impl {
   }
 
   const ReflectorOptions options_;
-  const std::function<double()> random_;
+  const base::RandomFraction random_;
   Transport& transport_;
   const ReflectorEvents events_;
   const std::function<void()> on_state_;
@@ -323,8 +318,7 @@ void Reflector::Impl::Fail(std::string problem, Resume resume,
   phase_ = Phase::kWaiting;
   state_.live = false;
   state_.problem = std::move(problem);
-  auto wait =
-      std::chrono::duration_cast<base::Duration>(backoff_.Next() * (0.75 + 0.5 * random_()));
+  auto wait = base::Jittered(backoff_.Next(), random_());
   if (retry_after) wait = std::max(wait, std::min(*retry_after, kLongestRetryAfter));
   timer_ = transport_.After(wait, [this, resume] {
     if (resume == Resume::kList) {

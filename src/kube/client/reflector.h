@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/jitter.h"
 #include "kube/client/transport.h"
 
 namespace kgs::kube {
@@ -51,7 +52,7 @@ struct ReflectorOptions {
   /// users choose, as of labels, are kept whatever they are called.
   std::function<bool(std::string_view key)> drop_key;
   /// Uniform in [0, 1), for the jitter of waits; left empty, it is random.
-  std::function<double()> random;
+  base::RandomFraction random;
 };
 
 /// What became of a reflector. For metrics and for telling why something is not known.
