@@ -7,7 +7,6 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "fleet.pb.h"
 #include "fleet/agent_identity.h"
 #include "fleet/clock_offset.h"
+#include "fleet/rate_limit.h"
 #include "fleet/wire.h"
 #include "model/node_report.h"
 #include "telemetry/counters.h"
@@ -54,26 +54,6 @@ struct ReportLimits {
   size_t most_bytes = size_t{4} << 20;
   /// Reports a second, over ten seconds.
   double most_rate = 20;
-};
-
-/// Lets through so many a second. What was not used in the last ten seconds may come at once: a way
-/// that was blocked gives out what waited in it.
-class RateLimit {
- public:
-  explicit RateLimit(double most_a_second) : rate_(most_a_second), left_(10 * most_a_second) {}
-  /// False where this one is too many.
-  bool Take(base::SteadyTime now) {
-    if (last_) left_ = std::min(10 * rate_, left_ + rate_ * base::Seconds(now - *last_));
-    last_ = now;
-    if (left_ < 1) return false;
-    left_ -= 1;
-    return true;
-  }
-
- private:
-  const double rate_;
-  double left_;
-  std::optional<base::SteadyTime> last_;
 };
 
 /// Kept alive by its own pointer until gRPC is done with it. gRPC is never called with a lock held.
