@@ -2,6 +2,7 @@
 #include "catalogue/aggregation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 
@@ -82,8 +83,9 @@ std::vector<std::string_view> AggregationNames() {
 }
 
 double Aggregate(Aggregation aggregation, std::span<const double> values) {
-  // No value is the caller's error to report; a number made up here would be served.
-  if (values.empty()) std::abort();
+  const bool finite =
+      std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+  if (values.empty() || !finite) return std::numeric_limits<double>::quiet_NaN();
   return RowOf(aggregation).aggregate(values);
 }
 

@@ -17,7 +17,8 @@ std::optional<Aggregation> FindAggregation(std::string_view name);
 std::vector<std::string_view> AggregationNames();
 
 /// Percentiles are nearest rank: the smallest value with at least that share of values at or below
-/// it. \p values must not be empty.
+/// it. NaN where there is no value, or one that is not finite: no caller may serve that, and max,
+/// min and percentiles would pass over it.
 double Aggregate(Aggregation aggregation, std::span<const double> values);
 
 }  // namespace kgs::catalogue

@@ -93,8 +93,17 @@ TEST(AggregationTest, AverageOfEqualValuesIsThatValue) {
   }
 }
 
-TEST(AggregationDeathTest, NoValueIsABrokenInvariant) {
-  EXPECT_DEATH(Aggregate(Aggregation::kMax, {}), "");
+TEST(AggregationTest, OfNothingAndOfWhatIsNoNumberThereIsNone) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const Aggregation aggregation : kAll) {
+    const std::string_view name = AggregationName(aggregation);
+    EXPECT_TRUE(std::isnan(Aggregate(aggregation, {}))) << name;
+    for (const double odd : {kNan, kInfinity, -kInfinity}) {
+      EXPECT_TRUE(std::isnan(Aggregate(aggregation, std::vector<double>{50, odd}))) << name;
+      EXPECT_TRUE(std::isnan(Aggregate(aggregation, std::vector<double>{odd, 50}))) << name;
+    }
+  }
 }
 
 }  // namespace

@@ -145,6 +145,17 @@ TEST_F(MigShareTest, TheNodeCountsMemoryByInstance) {
   EXPECT_EQ(NodeSum(MetricId::kMemoryUsedMib), 1520) << "two of them see the same memory";
 }
 
+TEST_F(MigShareTest, WhatIsOfALostGpuIsAnErrorWhileItsDevicesAreThere) {
+  node_.gpus.pop_back();
+  for (const size_t mig : {1, 2, 3}) Read(mig, MetricId::kTemperature, 50);
+  Read(0, MetricId::kTemperature, 50);
+  node_.gpus[0].state = model::DeviceState::kLost;
+  spec_.metric = MetricId::kTemperature;
+  const auto value = NodeValue(spec_, &node_, now_, kMaxAge);
+  EXPECT_EQ(value.status().message(),
+            "no fresh temperature of every selected GPU: GPU 0 (GPU-a) is lost");
+}
+
 TEST_F(MigShareTest, AGpuWithoutItsReadingIsMissedOnce) {
   node_.gpus[0].readings[MetricId::kTemperature] = Reading::Absent(Missing::kDriverError, "broken");
   Read(4, MetricId::kTemperature, 50);

@@ -41,17 +41,23 @@ std::string NoGpuText(const NodeSnapshot& snapshot) {
   return "no GPU can be read: the driver lists none on this node";
 }
 
-absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(const trigger::TriggerSpec& spec,
-                                                          const NodeSnapshot& snapshot) {
-  std::vector<const GpuSnapshot*> selected;
+struct Selection {
+  std::vector<const GpuSnapshot*> gpus;
+  /// Why others are not among them.
+  std::vector<std::string> left_out;
+};
+
+absl::StatusOr<Selection> SelectOne(const trigger::TriggerSpec& spec,
+                                    const NodeSnapshot& snapshot) {
+  Selection selected;
   for (const GpuSnapshot& gpu : snapshot.gpus) {
     if (gpu.identity.index != spec.gpu_index) continue;
     // A lost GPU keeps its index: another that the driver has since moved there is not the one
     // that was asked for.
     if (gpu.state != DeviceState::kPresent) return absl::UnavailableError(StateText(gpu));
-    selected.push_back(&gpu);
+    selected.gpus.push_back(&gpu);
   }
-  if (selected.empty()) {
+  if (selected.gpus.empty()) {
     std::vector<std::string> indices;
     for (const GpuSnapshot& gpu : snapshot.gpus) {
       std::string index = std::to_string(gpu.identity.index);
@@ -67,17 +73,18 @@ absl::StatusOr<std::vector<const GpuSnapshot*>> SelectOne(const trigger::Trigger
   return selected;
 }
 
-absl::StatusOr<std::vector<const GpuSnapshot*>> SelectAll(const NodeSnapshot& snapshot) {
-  std::vector<const GpuSnapshot*> selected;
-  std::vector<std::string> out_of_set;
+absl::StatusOr<Selection> SelectAll(const NodeSnapshot& snapshot) {
+  Selection selected;
   for (const GpuSnapshot& gpu : snapshot.gpus) {
     if (gpu.state == DeviceState::kPresent) {
-      selected.push_back(&gpu);
+      selected.gpus.push_back(&gpu);
     } else {
-      out_of_set.push_back(StateText(gpu));
+      selected.left_out.push_back(StateText(gpu));
     }
   }
-  if (selected.empty()) return absl::UnavailableError(Summary("no GPU can be read", out_of_set));
+  if (selected.gpus.empty()) {
+    return absl::UnavailableError(Summary("no GPU can be read", selected.left_out));
+  }
   return selected;
 }
 
@@ -100,7 +107,7 @@ absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
   std::vector<std::string> problems;
   std::vector<std::string> unsupported;
   const bool adds_up = catalogue::MetricOf(spec.metric).kind == catalogue::Kind::kDemand;
-  for (const GpuSnapshot* gpu : *selected) {
+  for (const GpuSnapshot* gpu : selected->gpus) {
     if (RepeatsItsGpu(*snapshot, *gpu, spec.metric)) continue;
     const Reading& reading = gpu->readings[spec.metric];
     if (reading.FreshAt(now, max_reading_age)) {
@@ -115,6 +122,8 @@ absl::StatusOr<NodeReadings> ReadNode(const trigger::TriggerSpec& spec,
   }
   // A GPU that never had the metric cannot be missed in the aggregate; alone, it is the trouble.
   if (readings.values.empty() && problems.empty()) problems = std::move(unsupported);
+  // MIG devices that are there while the GPU, whose number it is, is lost.
+  if (readings.values.empty() && problems.empty()) problems = std::move(selected->left_out);
   if (!problems.empty()) {
     const std::string metric(catalogue::MetricOf(spec.metric).name);
     return absl::UnavailableError(

@@ -62,6 +62,20 @@ TEST_F(SplitGpuTest, ThePercentageOfMemoryIsOfAllOfTheGpu) {
   ExpectSaid("memory_used_percent");
 }
 
+TEST_F(SplitGpuTest, ATotalOfNothingHasNoPercentage) {
+  Ask(MetricId::kMemoryUsedPercent, 50);
+  SetPods({{90, 90}});
+  auto node = std::make_shared<model::NodeSnapshot>(*view_.pods[0].gpus[0].node);
+  node->gpus[0].readings[MetricId::kMemoryTotalMib] = Reading::Value(4000, now_);
+  node->gpus[1].readings[MetricId::kMemoryTotalMib] = Reading::Value(0, now_);
+  for (model::PodGpu& gpu : view_.pods[0].gpus) {
+    gpu.node = node;
+    gpu.all_shares = 3;
+    gpu.own = {Reading::Value(7, now_), Reading::Value(gpu.gpu == 0 ? 1000 : 0, now_)};
+  }
+  EXPECT_EQ(ValueRead(), std::nullopt) << "0/0 on one of its GPUs";
+}
+
 TEST_F(SplitGpuTest, APodThatDoesNothingIsIdleWhateverOthersDo) {
   Share(MetricId::kGpuUtilization, 90);
   Own(Reading::Value(0, now_), Reading::Value(0, now_));
