@@ -11,14 +11,14 @@ namespace {
 using model::GpuSnapshot;
 using model::PodGpu;
 
-/// The GPU that \p gpu is a part of; null where it is none, or its GPU is not known.
-const GpuSnapshot* ParentOf(const PodGpu& gpu) {
-  const auto& mig = gpu.snapshot().identity.mig;
+/// The GPU of \p node that \p gpu is a part of; null where it is none, or its GPU is not known.
+const GpuSnapshot* ParentOf(const model::NodeSnapshot& node, const GpuSnapshot& gpu) {
+  const auto& mig = gpu.identity.mig;
   if (!mig) return nullptr;
-  const auto parent = std::ranges::find_if(gpu.node->gpus, [&](const GpuSnapshot& other) {
+  const auto parent = std::ranges::find_if(node.gpus, [&](const GpuSnapshot& other) {
     return !other.identity.mig && other.identity.uuid == mig->parent_uuid;
   });
-  return parent == gpu.node->gpus.end() ? nullptr : &*parent;
+  return parent == node.gpus.end() ? nullptr : &*parent;
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ std::string GpuTrouble(const Sight& sight, base::SteadyTime now) {
   for (const Replica& replica : sight.replicas) {
     for (const model::PodView* pod : replica.unit.pods) {
       for (const PodGpu& gpu : pod->gpus) {
-        for (const GpuSnapshot* one : {&gpu.snapshot(), ParentOf(gpu)}) {
+        for (const GpuSnapshot* one : {&gpu.snapshot(), ParentOf(*gpu.node, gpu.snapshot())}) {
           const std::string text = one == nullptr ? "" : HealthText(one->health, now);
           if (text.empty()) continue;
           troubles.push_back("pod " + pod->pod->name.Text() + ": " + NameOf(*one) + " " + text);
@@ -57,6 +57,22 @@ std::string GpuTrouble(const Sight& sight, base::SteadyTime now) {
     }
   }
   return troubles.empty() ? "" : Summary("GPU trouble", troubles);
+}
+
+std::vector<std::string> GpuTroubles(const model::NodeSnapshot& node, int gpu_index,
+                                     base::SteadyTime now) {
+  std::vector<std::string> troubles;
+  for (const GpuSnapshot& gpu : node.gpus) {
+    if (gpu_index != trigger::kAllGpus && gpu.identity.index != gpu_index) continue;
+    const GpuSnapshot* parent = ParentOf(node, gpu);
+    const bool goes_with_it = parent != nullptr && parent->state == model::DeviceState::kLost;
+    if (gpu.state == model::DeviceState::kLost && !goes_with_it) {
+      troubles.push_back(StateText(gpu));
+    }
+    const std::string text = HealthText(gpu.health, now);
+    if (!text.empty()) troubles.push_back(NameOf(gpu) + " " + text);
+  }
+  return troubles;
 }
 
 }  // namespace kgs::decision

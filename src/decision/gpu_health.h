@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "decision/sight.h"
 #include "model/node_snapshot.h"
+#include "trigger/trigger.h"
 
 namespace kgs::decision {
 
@@ -28,5 +29,11 @@ std::string HealthText(const model::GpuHealth& health, base::SteadyTime now);
 /// A warning of the GPUs of \p sight's pods that have such trouble, or empty. A MIG device has that
 /// of its GPU too.
 std::string GpuTrouble(const Sight& sight, base::SteadyTime now);
+
+/// The same of the GPUs of \p node, and which of them are lost: "GPU 3 (GPU-...) is lost: ...".
+/// Only of GPU \p gpu_index where that is not trigger::kAllGpus. What a MIG device has of its GPU
+/// is said of the GPU alone.
+std::vector<std::string> GpuTroubles(const model::NodeSnapshot& node, int gpu_index,
+                                     base::SteadyTime now);
 
 }  // namespace kgs::decision

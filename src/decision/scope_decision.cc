@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "catalogue/aggregation.h"
 #include "decision/finish.h"
+#include "decision/gpu_health.h"
 #include "decision/metric_type.h"
 #include "decision/node_decision.h"
 #include "decision/number.h"
@@ -111,6 +112,20 @@ absl::StatusOr<double> Aggregate(const ScopeQuestion& question,
   return std::max(0.0, value);
 }
 
+/// What is lost is left out of the aggregate: a number that falls for it has its reason there.
+void WarnOfGpus(const ScopeQuestion& question, const std::vector<const NodeView*>& nodes,
+                Decision& decision) {
+  std::vector<std::string> troubles;
+  for (const NodeView* node : nodes) {
+    if (node->snapshot == nullptr) continue;
+    for (const std::string& trouble :
+         GpuTroubles(*node->snapshot, question.spec.gpu_index, question.now)) {
+      troubles.push_back(NodeName(question, *node) + ": " + trouble);
+    }
+  }
+  if (!troubles.empty()) decision.warnings.push_back(Summary("GPU trouble", troubles));
+}
+
 /// R and the metric type, as far as they can be known.
 absl::Status Prepare(const ScopeQuestion& question, Decision& decision) {
   const model::WorkloadView* workload = question.workload;
@@ -171,6 +186,7 @@ void Answer(const ScopeQuestion& question, Decision& decision) {
   decision.branch = Branch::kBlind;
   const auto nodes = SelectNodes(question, decision);
   if (!nodes.ok()) return Fail(decision, decision.branch, nodes.status());
+  WarnOfGpus(question, *nodes, decision);
   const auto aggregate = Aggregate(question, *nodes, decision);
   if (!aggregate.ok()) return Fail(decision, decision.branch, aggregate.status());
   const Number number = NumberOf(question, *aggregate, decision);

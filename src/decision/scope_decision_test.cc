@@ -12,6 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 using model::HpaMetricType;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -96,6 +98,40 @@ TEST_F(ScopeDecisionTest, NodesWithoutTheMetricAreNotMissedAmongOthers) {
   nodes_[0].snapshot = broken;
   AddNode("c", {50});
   EXPECT_THAT(Error(), HasSubstr("broken")) << "a failure is missed";
+}
+
+TEST_F(ScopeDecisionTest, WhatIsWrongWithGpusIsSaid) {
+  scope_ = Scope::kCluster;
+  type_ = HpaMetricType::kValue;
+  AddNode("a", {92, 20, 30});
+  AddNode("b", {1});
+  EXPECT_THAT(Now().warnings, IsEmpty());
+  const auto change = [&](size_t node, auto how) {
+    auto changed = std::make_shared<model::NodeSnapshot>(*nodes_[node].snapshot);
+    how(*changed);
+    nodes_[node].snapshot = changed;
+  };
+  change(0, [](model::NodeSnapshot& node) {
+    node.gpus[0].state = model::DeviceState::kLost;
+    node.gpus[2].identity.mig = {node.gpus[0].identity.uuid, 1, 0, "1g.5gb"};
+    node.gpus[2].state = model::DeviceState::kLost;
+  });
+  EXPECT_EQ(*Now().value, 20) << "without the lost one";
+  EXPECT_THAT(Now().warnings, ElementsAre(AllOf(HasSubstr("GPU trouble: node a: GPU 0"),
+                                                EndsWith("is lost"), Not(HasSubstr("GPU 2")))));
+  change(1, [](model::NodeSnapshot& node) {
+    node.gpus[0].health.xids = {{.code = 79, .count = 1, .last = kNow}};
+    node.gpus[0].health.recovery_action = "gpu_reset";
+  });
+  EXPECT_THAT(Now().warnings, ElementsAre(AllOf(HasSubstr("node b: GPU 0"), HasSubstr("XID 79"),
+                                                HasSubstr("gpu_reset"))));
+  scope_ = Scope::kNode;
+  spec_.node = "a";
+  spec_.gpu_index = 1;
+  EXPECT_THAT(Now().warnings, IsEmpty()) << "of one that was not asked for";
+  spec_.gpu_index = 0;
+  EXPECT_THAT(Error(), HasSubstr("is lost"));
+  EXPECT_THAT(Now().warnings, ElementsAre(HasSubstr("node a: GPU 0")));
 }
 
 TEST_F(ScopeDecisionTest, WithoutKubernetesTheAggregateGoesOutAsItIs) {
