@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "fleet/hub_link.h"
+#include "fleet/lasting_metrics.h"
 #include "fleet/resolver.h"
 
 namespace kgs::fleet {
@@ -118,6 +119,7 @@ class Publisher::Impl final : public HubLink::Host {
     const std::vector<LinkPtr> links = Links();
     const Beat::Report newest = newest_.Get();
     JoinInterests(links);
+    ReadMetrics(now);
     JoinScrapes(links);
     for (const LinkPtr& link : links) next = std::min(next, link->Turn(now, newest, interest_));
     return std::clamp<Duration>(next - std::min(next, now), Duration::zero(), kLongestWait);
@@ -168,8 +170,7 @@ class Publisher::Impl final : public HubLink::Host {
     }
   }
 
-  /// Makes interest_ the union of all; the same object while none has changed. Passes on which
-  /// metrics are read.
+  /// Makes interest_ the union of all; the same object while none has changed.
   void JoinInterests(const std::vector<LinkPtr>& links) {
     std::vector<std::shared_ptr<const Interest>> parts;
     for (const LinkPtr& link : links) {
@@ -178,12 +179,16 @@ class Publisher::Impl final : public HubLink::Host {
     if (parts == interest_parts_) return;
     std::vector<Interest> interests;
     for (const auto& part : parts) interests.push_back(*part);
-    const model::MetricSet metrics = interest_->metrics;
     interest_ = std::make_shared<const Interest>(Union(interests));
     interest_parts_ = std::move(parts);
-    if (interest_->metrics != metrics && events_.on_metrics) {
-      events_.on_metrics(interest_->metrics);
-    }
+  }
+
+  /// Passes on which metrics are read, where that has changed.
+  void ReadMetrics(SteadyTime now) {
+    const model::MetricSet metrics = lasting_metrics_.At(now, interest_->metrics);
+    if (metrics == metrics_) return;
+    metrics_ = metrics;
+    if (events_.on_metrics) events_.on_metrics(metrics);
   }
 
   /// Passes on the union of all, where any has changed.
@@ -211,6 +216,8 @@ class Publisher::Impl final : public HubLink::Host {
   /// Of the thread.
   std::shared_ptr<const Interest> interest_ = std::make_shared<const Interest>();
   std::vector<std::shared_ptr<const Interest>> interest_parts_;
+  LastingMetrics lasting_metrics_;
+  model::MetricSet metrics_;
   EngineScrapes scrapes_;
   std::vector<std::shared_ptr<const EngineScrapes>> scrape_parts_;
   mutable base::Mutex mutex_;

@@ -73,7 +73,7 @@ struct PublisherEvents {
   /// Which engines to ask: the union over all hubs, after each change. On the publisher's thread;
   /// must not block. May be null.
   std::function<void(EngineScrapes)> on_scrapes = nullptr;
-  /// Which metrics of GPUs their triggers read: as on_scrapes.
+  /// Which metrics of GPUs are read for their triggers (LastingMetrics): as on_scrapes.
   std::function<void(model::MetricSet)> on_metrics = nullptr;
 };
 

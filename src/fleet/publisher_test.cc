@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "fleet/lasting_metrics.h"
 #include "fleet/test_agent.h"
 #include "fleet/test_hub.h"
 #include "fleet/test_reports.h"
@@ -299,32 +300,47 @@ TEST_F(PublisherTest, EnginesAreAskedForAllHubs) {
   EXPECT_TRUE(asked({}));
 }
 
+model::MetricSet Only(model::MetricId metric) {
+  model::MetricSet metrics;
+  metrics.set(model::Index(metric));
+  return metrics;
+}
+
+model::MetricSet ReadBy(const Agent& agent) {
+  const auto metrics = agent.metrics.Get();
+  return metrics == nullptr ? model::MetricSet() : *metrics;
+}
+
 TEST_F(PublisherTest, MetricsAreReadForAllHubs) {
-  const auto reading = [](model::MetricId metric) {
-    model::MetricSet metrics;
-    metrics.set(model::Index(metric));
-    return metrics;
-  };
-  const model::MetricSet sent = reading(model::MetricId::kPcieTxKbps);
-  const model::MetricSet received = reading(model::MetricId::kPcieRxKbps);
-  auto first = std::make_unique<TestHub>(clock_);
+  const model::MetricSet sent = Only(model::MetricId::kPcieTxKbps);
+  const model::MetricSet received = Only(model::MetricId::kPcieRxKbps);
+  TestHub first(clock_);
   TestHub second(clock_);
-  first->receiver().SetMetrics(sent);
+  first.receiver().SetMetrics(sent);
   second.receiver().SetMetrics(received);
-  names_.Set(std::vector<std::string>{first->address(), second.address()});
-  Agent agent(Options(10ms), names_.Function(), clock_);
-  const auto read = [&](const model::MetricSet& expected) {
-    return Await([&] {
-      const auto metrics = agent.metrics.Get();
-      return metrics != nullptr && *metrics == expected;
-    });
-  };
-  EXPECT_TRUE(read(sent | received));
+  names_.Set(std::vector<std::string>{first.address(), second.address()});
+  kgs::testing::FakeClock clock;
+  Agent agent(Options(10ms), names_.Function(), clock);
+  EXPECT_TRUE(Await([&] { return ReadBy(agent) == (sent | received); }));
   second.receiver().SetMetrics({});
-  EXPECT_TRUE(read(sent));
-  // Nothing is read for a hub that is gone.
-  first = nullptr;
-  EXPECT_TRUE(read({}));
+  EXPECT_TRUE(Await([&] {
+    clock.Advance(1s);
+    agent.publisher.Offer(PlainReport("node-a", {50}, clock.Now()));
+    return ReadBy(agent) == sent;
+  }));
+}
+
+TEST_F(PublisherTest, AStreamThatBreaksChangesNoMetric) {
+  const model::MetricSet sent = Only(model::MetricId::kPcieTxKbps);
+  auto hub = std::make_unique<TestHub>(clock_);
+  hub->receiver().SetMetrics(sent);
+  names_.Set(std::vector<std::string>{hub->address()});
+  Agent agent(Options(10ms), names_.Function(), clock_);
+  ASSERT_TRUE(Await([&] { return ReadBy(agent) == sent; }));
+  hub = nullptr;
+  ASSERT_TRUE(Await([&] { return agent.counters.stream_failures.value() >= 3; }))
+      << "it tries to come back";
+  EXPECT_EQ(ReadBy(agent), sent);
 }
 
 TEST_F(PublisherTest, EngineReadingsReachEveryHub) {

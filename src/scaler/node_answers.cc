@@ -8,8 +8,9 @@
 namespace kgs::scaler {
 namespace {
 
-/// KEDA asks at least every pollingInterval, which is 30 s unless the user says otherwise.
-constexpr base::Duration kAskedOfLate = std::chrono::minutes(2);
+/// KEDA asks at least every pollingInterval, which is 30 s unless the user says otherwise. For a
+/// workload at zero that is all: forgotten in between, what blocks would never be read in time.
+constexpr base::Duration kAskedOfLate = std::chrono::minutes(15);
 
 /// The node that is meant where it is the only one that there will ever be: its own words need not
 /// name it.

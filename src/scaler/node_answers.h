@@ -28,7 +28,7 @@ class NodeAnswers final : public Answers {
   absl::StatusOr<bool> Active(const Question& question) const override;
   void Refresh() override {}
 
-  /// The metrics of GPUs that were asked for within the last two minutes.
+  /// The metrics of GPUs that were asked for within the last quarter of an hour.
   model::MetricSet Asked() const;
 
  private:
