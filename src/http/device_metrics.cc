@@ -49,9 +49,11 @@ void AddDevices(const model::NodeSnapshot& snapshot, PageBuilder& page) {
                  return gpu.state == model::DeviceState::kPresent && !gpu.identity.mig;
                })));
   }
+  // MIG devices go with their GPU: one loss is said once, and who counts GPUs counts right.
   page.Family("gpu_lost", MetricType::Gauge,
               "1 for a GPU that the driver says is gone or no longer lists.");
   for (const model::GpuSnapshot& gpu : gpus) {
+    if (gpu.identity.mig) continue;
     page.Gauge(GpuLabels(gpu.identity), gpu.state == model::DeviceState::kLost ? 1 : 0);
   }
   page.Family("gpu_call_hung", MetricType::Gauge,

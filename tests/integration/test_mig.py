@@ -62,7 +62,8 @@ def test_instances_come_and_go(split):
     split.fake.write()
     split.wait_value(95, **LEVEL)
     gone = "MIG-00000000-0000-0000-0000-000000000002"
-    assert gone not in by_uuid(split, "gpu_lost"), "taken apart on purpose"
+    assert gone not in by_uuid(split, "gpu_info"), "taken apart on purpose"
+    assert by_uuid(split, "gpu_lost") == {one.uuid: 0 for one in split.fake.gpus}, "by GPU"
     gpu.migs = []
     gpu.keys["gpu_util"] = 33
     split.fake.write()
