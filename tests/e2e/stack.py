@@ -9,8 +9,9 @@ import base64
 
 from kube_credentials import write_kubeconfig
 from mirror import Mirror
+from ports import free_ports
 from private_hosts import PrivateHosts
-from real_kube_api import RealKubeApi, free_ports, program
+from real_kube_api import RealKubeApi, program
 from security import AGENTS, AUDIENCE
 
 # The HPA's clocks, scaled down from 15 s and 5 minutes. KEDA's polling goes with them.

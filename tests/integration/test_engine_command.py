@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 from fake_engine import FakeEngine, real_page
+from ports import free_port
 from private_hosts import PrivateHosts
-from program import BINARY, PATIENCE_S, free_port, run, wait_until
+from program import BINARY, PATIENCE_S, run, wait_until
 
 # A page of each engine, and what some of its metrics are read as: a value, or why there is none.
 PAGES = {
@@ -100,10 +101,11 @@ def test_text_has_the_url_the_engine_and_each_metric():
 
 
 def test_every_address_of_a_name(tmp_path, private_names):
-    with FakeEngine(real_page("tgi")) as first, \
-            FakeEngine(real_page("sglang"), address="127.0.0.2", port=first.port):
-        hosts = PrivateHosts(tmp_path / "hosts", "engine.test",
-                             ["127.0.0.1", "127.0.0.2", "127.0.0.3"])
+    addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    port = free_port(addresses)
+    with FakeEngine(real_page("tgi"), address=addresses[0], port=port) as first, \
+            FakeEngine(real_page("sglang"), address=addresses[1], port=port):
+        hosts = PrivateHosts(tmp_path / "hosts", "engine.test", addresses)
         address = url(first, "engine.test")
         done = subprocess.run(
             hosts.command(BINARY, "engine", address, "--interval", "0s"),

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from harness import (FAKE_NVML, PATIENCE_S, VERSION, free_port, is_log_line, refusal, run,
                      wait_until)
+from ports import free_ports
 
 PORT_FLAGS = ["--port", "--metrics-port", "--probe-port"]
 
@@ -339,8 +340,6 @@ def test_idle_clients_do_not_delay_the_stop(fake, start):
 
 
 def test_ports_are_free_at_once_after_a_stop(fake, start):
-    first = start(fake=fake).wait_sampled()
-    assert first.stop() == 0
-    second = start("--port", str(first.port), "--metrics-port", str(first.metrics_port),
-                   "--probe-port", str(first.probe_port), fake=fake)
-    assert second.wait_sampled().value() == 80
+    ports = [word for flag, port in zip(PORT_FLAGS, free_ports(3)) for word in (flag, str(port))]
+    assert start(*ports, fake=fake).wait_sampled().stop() == 0
+    assert start(*ports, fake=fake).wait_sampled().value() == 80

@@ -9,8 +9,9 @@ import externalscaler_pb2_grpc
 import grpc
 import health_pb2
 import health_pb2_grpc
+from ports import free_port
 from program import (BINARY, FAKE_NVML, FAKE_NVML_OLD, PATIENCE_S, STOP_DEADLINE_S, VERSION,
-                     Program, free_port, is_log_line, parse_metrics, run, wait_until)
+                     Program, is_log_line, parse_metrics, run, wait_until)
 
 __all__ = ["BINARY", "FAKE_NVML", "FAKE_NVML_OLD", "PATIENCE_S", "STOP_DEADLINE_S", "VERSION",
            "RPC_DEADLINE_S", "SERVICE", "Answering", "Keda", "Program", "Scaler", "Stream",

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running process of the binary, its log and its pages."""
 
-import contextlib
 import http.client
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -199,17 +197,3 @@ def parse_metrics(text):
         assert match, line
         labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match[2] or ""))
         yield match[1], labels, float(match[3])
-
-
-def free_port(addresses=("127.0.0.1",)):
-    """A port that nobody listens on at the moment, on any of the addresses."""
-    while True:
-        with contextlib.ExitStack() as stack:
-            port = 0
-            try:
-                for address in addresses:
-                    server = stack.enter_context(socket.create_server((address, port)))
-                    port = server.getsockname()[1]
-                return port
-            except OSError:
-                continue

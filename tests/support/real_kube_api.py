@@ -11,7 +11,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,7 @@ from kube_client import PATIENCE_S, ApiError
 from kube_credentials import READER, TOKENS, Authority, signing_key
 from kube_kinds import (KINDS, UNRECORDED, Kind, apply_fields, manifest, pod_fields, status_writer,
                         writer)
+from ports import free_ports
 
 # Of TokenRequest.
 _SHORTEST_TOKEN_S = 600
@@ -331,14 +331,6 @@ def _binding(kind):
     return {"roleRef": {"apiGroup": group, "kind": kind, "name": READER},
             "subjects": [{"kind": "User", "name": user, "apiGroup": group}
                          for user in (READER, "busy")]}
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def end(process):
