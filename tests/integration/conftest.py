@@ -82,4 +82,4 @@ def pytest_runtest_makereport():
         for one in Program.of_this_test:
             role = {"agent", "hub"}.intersection(one.process.args) or {"standalone"}
             report.sections.append((f"log of {role.pop()} {one.process.pid}",
-                                    "\n".join(list(one.lines))))
+                                    "\n".join(one.lines)))

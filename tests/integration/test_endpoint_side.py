@@ -61,7 +61,7 @@ def test_named_endpoints_that_are_good(kubeconfig, tmp_path):
                      f"tokenFile: {tmp_path / 'token'}}}\n", encoding="utf-8")
     with Hub(kubeconfig, "--named-endpoints", str(named)) as hub:
         assert_asks_nothing_yet(hub)
-        assert not any("secret-token" in line for line in list(hub.lines))
+        assert not any("secret-token" in line for line in hub.lines)
 
 
 @pytest.mark.parametrize("content,parts", [

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -54,6 +55,53 @@ def run(*arguments, env=None):
     )
 
 
+class _Log:
+    """What a process writes to a pipe. What it has written is there at once: a line that it logged
+    before it answered is never later than the answer."""
+
+    def __init__(self, pipe):
+        self._pipe = pipe
+        self._fd = pipe.fileno()
+        os.set_blocking(self._fd, False)
+        self._lock = threading.Lock()
+        self._lines = []
+        self._rest = b""
+        self._over = False
+        # So that the process never waits for whoever looks.
+        self._reader = threading.Thread(target=self._follow, daemon=True)
+        self._reader.start()
+
+    def lines(self):
+        """All of them so far."""
+        self._take()
+        with self._lock:
+            return list(self._lines)
+
+    def wait_end(self):
+        """For when the process has ended."""
+        self._reader.join(timeout=PATIENCE_S)
+
+    def _follow(self):
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        while not self._over:
+            poll.poll()
+            self._take()
+
+    def _take(self):
+        with self._lock:
+            while not self._over:
+                try:
+                    data = os.read(self._fd, 1 << 16)
+                except BlockingIOError:
+                    return
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                if not data:
+                    self._over = True
+                    lines += [self._rest] if self._rest else []
+                self._lines += [line.decode(errors="backslashreplace") for line in lines]
+
+
 class Program:
     """One running process, from the line "serving" on. Use as a context manager."""
 
@@ -65,22 +113,15 @@ class Program:
     address = "127.0.0.1"
 
     def __init__(self, command, env=None):
-        self.lines = []
         self.process = subprocess.Popen(
             command,
             env=_environment(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
         )
+        self._log = _Log(self.process.stderr)
         Program.of_this_test.append(self)
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
-
-    def _read_log(self):
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
 
     def __enter__(self):
         try:
@@ -115,7 +156,7 @@ class Program:
 
     def _end(self):
         self.process.wait()
-        self._reader.join(timeout=PATIENCE_S)
+        self._log.wait_end()
         self._disconnect()
 
     def ended(self):
@@ -135,9 +176,14 @@ class Program:
 
     # The log.
 
+    @property
+    def lines(self):
+        """Every line that has been written so far."""
+        return self._log.lines()
+
     def log(self):
-        """Every line so far that is JSON, as an object."""
-        return [json.loads(line) for line in list(self.lines) if is_log_line(line)]
+        """Those that are JSON, as objects."""
+        return [json.loads(line) for line in self.lines if is_log_line(line)]
 
     def logged(self, message, **fields):
         """The log lines of that message, and of those fields."""
