@@ -109,8 +109,8 @@ def test_a_scaled_job(fleet):
     fleet.wait_values(batch, 200)
     for hub in fleet.hubs:
         assert hub.gauge("tracked_objects", kind="ScaledJob") == 1
-        text = refusal(grpc.StatusCode.INVALID_ARGUMENT, hub.asked_by("default", "batch").value,
-                       **level)
+        text = refusal(grpc.StatusCode.INVALID_ARGUMENT,
+                       hub.asked_by("default", "batch").patient().value, **level)
         assert text and "gpu_utilization" in text
     # One that is done counts no more.
     fleet.api.set_pod("default", "batch-1", phase="Succeeded", ready=False)
@@ -129,7 +129,8 @@ def test_keys_from_the_environment(fleet):
         asked.wait_value(10 + 20 + 30, targetValueFromEnv="65", **sent)
         assert asked.value(**sent) == 60
         assert asked.metric_spec(targetValueFromEnv="65", **sent).targetSizeFloat == 65
-        text = refusal(grpc.StatusCode.INVALID_ARGUMENT, asked.value, modelFromEnv="x", **sent)
+        text = refusal(grpc.StatusCode.INVALID_ARGUMENT, asked.patient().value, modelFromEnv="x",
+                       **sent)
         assert text
 
 
@@ -141,7 +142,7 @@ def test_only_some_namespaces(fleet):
         wait_until(lambda: ("ScaledObject", "team-a", "inside") in hub.debug("workloads"), "inside")
         wait_until(lambda: hub.probe("/readyz")[0] == 200, "ready")
         assert hub.gauge("tracked_objects", kind="ScaledObject") == 1
-        asked = hub.asked_by("team-b", "outside")
+        asked = hub.asked_by("team-b", "outside").patient()
         text = refusal(grpc.StatusCode.INVALID_ARGUMENT, asked.value, scalerAddress=SCALER,
                        **LEVEL)
         assert text and "team-b/outside" in text and "--namespaces" in text
@@ -159,6 +160,6 @@ def test_only_triggers_that_name_this_scaler(fleet):
     for hub in fleet.hubs:
         wait_until(lambda hub=hub: ("ScaledObject", "names", "ours") in hub.debug("workloads"))
         assert ("ScaledObject", "names", "theirs") not in hub.debug("workloads")
-        text = refusal(grpc.StatusCode.INVALID_ARGUMENT, hub.asked_by("names", "theirs").value,
-                       scalerAddress=other, **LEVEL)
+        text = refusal(grpc.StatusCode.INVALID_ARGUMENT,
+                       hub.asked_by("names", "theirs").patient().value, scalerAddress=other, **LEVEL)
         assert text and "names/theirs" in text

@@ -5,7 +5,8 @@ import json
 
 from fake_driver import FakeNvml
 from fake_kubelet import FakeKubelet
-from harness import BINARY, FAKE_NVML, Answering, Keda, Program, scaled_object
+from harness import (BINARY, FAKE_NVML, NOT_HEARD_YET, Answering, Keda, Program,
+                     scaled_object)
 
 
 class Hub(Answering):
@@ -23,6 +24,7 @@ class Hub(Answering):
             [*prefix, BINARY, "hub", "--kubeconfig", str(kubeconfig), "--bind-address", address,
              "--port", "auto", "--agent-port", str(agent_port), "--metrics-port", "auto",
              "--probe-port", "auto", "--debug-port", "auto", *secured, *arguments], env)
+        self.passing = NOT_HEARD_YET
 
     def debug(self, what):
         """The rows of /debug/nodes or /debug/workloads, by name; of /debug/decisions, by name and
@@ -61,12 +63,12 @@ class Hub(Answering):
 
     def asked_for(self, workload):
         """KEDA's calls for a workload, which need no metadata."""
-        return _Asked(self.keda, workload)
+        return _Asked(self.keda, workload, self.passing)
 
 
 class _Asked(Keda):
-    def __init__(self, keda, workload):
-        super().__init__(keda, workload.namespace, workload.name)
+    def __init__(self, keda, workload, passing):
+        super().__init__(keda, workload.namespace, workload.name, passing)
         self._metadata = workload.metadata
 
     def _object(self, metadata):
