@@ -56,6 +56,12 @@ def wait_listings(node, count):
     wait_until(lambda: node.kubelet.calls >= calls + count, "listings")
 
 
+def wait_reports(node, count):
+    """Waits until its agent has sent so many more to each hub."""
+    sent = node.agent.gauge("reports_sent_total")
+    wait_until(lambda: node.agent.gauge("reports_sent_total") >= sent + 2 * count, "reports")
+
+
 def test_the_socket_goes_and_comes_back(fleet, node):
     node.kubelet.stop()
     wait_up(node, 0)
@@ -85,6 +91,7 @@ def test_it_refuses_for_the_rate(fleet, node):
     node.kubelet.fail_for_rate()
     failures = node.agent.gauge("pod_listing_failures_total")
     wait_until(lambda: node.agent.gauge("pod_listing_failures_total") > failures, "a failure")
+    wait_reports(node, 2)
     assert fleet.hubs[0].devices(fleet.web) == fleet.web.pods
     node.kubelet.resume()
     rated = add_pod(fleet, "rated", node, 1)
@@ -95,15 +102,21 @@ def test_it_refuses_for_the_rate(fleet, node):
     {}, {("default", "web-0"): {}, ("default", "metered-0"): {}}], ids=["empty", "without ids"])
 def test_it_restarts_and_has_not_read_everything_back(fleet, node, short):
     """One answer that is short changes nothing."""
-    pods = node.kubelet.pods
     node.kubelet.stop()
     wait_up(node, 0)
-    node.kubelet.pods = short
+    node.kubelet.answer_once(short)
+    calls = node.kubelet.calls
     node.kubelet.start()
-    wait_listings(node, 1)
-    node.kubelet.pods = pods
-    wait_listings(node, 1)
-    assert fleet.hubs[0].devices(fleet.web) == fleet.web.pods
+    # The second is made once the first answer has been taken.
+    wait_until(lambda: node.kubelet.calls >= calls + 2, "the second call")
+    wait_reports(node, 2)
+    for hub in fleet.hubs:
+        assert hub.devices(fleet.web) == fleet.web.pods
+    node.kubelet.resume()
+    wait_up(node, 1)
+    wait_reports(node, 2)
+    for hub in fleet.hubs:
+        assert hub.devices(fleet.web) == fleet.web.pods
 
 
 def test_a_pod_that_is_listed_no_more(fleet, node):

@@ -31,6 +31,8 @@ class FakeKubelet(podresources_pb2_grpc.PodResourcesListerServicer):
     def __init__(self, directory, pods=None):
         self.socket = Path(directory) / "kubelet.sock"
         self.pods = pods or {}
+        # What the next answer is instead.
+        self._once = None
         # List calls taken, failed and hanging ones included.
         self.calls = 0
         self._lock = threading.Lock()
@@ -88,6 +90,11 @@ class FakeKubelet(podresources_pb2_grpc.PodResourcesListerServicer):
         """From now on calls are taken but not answered, until `resume()`."""
         self._answering.clear()
 
+    def answer_once(self, pods):
+        """The next answer is of these; calls after it are not answered, until `resume()`."""
+        with self._lock:
+            self._once = pods
+
     def fail(self, code, message="failed by the test"):
         """From now on calls end with this grpc.StatusCode, until `resume()`."""
         self._failure = (code, message)
@@ -109,7 +116,12 @@ class FakeKubelet(podresources_pb2_grpc.PodResourcesListerServicer):
         self._answering.wait()
         if self._failure is not None:
             context.abort(*self._failure)
-        return _response(dict(self.pods))
+        with self._lock:
+            pods = self.pods if self._once is None else self._once
+            if self._once is not None:
+                self._once = None
+                self._answering.clear()
+        return _response(dict(pods))
 
 
 def _response(pods):
