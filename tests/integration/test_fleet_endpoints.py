@@ -51,9 +51,9 @@ def test_an_endpoint_speaks_for_the_workload(api, hub, gateway):
     assert asked.is_active()
     gateway.page = load(3, 0)
     asked.wait_value(3)
-    row = wait_until(lambda: hub.now(workload), "that the hub looked itself")
-    assert row["inputs"][0]["name"] == f"endpoint {url_of(gateway)}/metrics"
-    assert row["inputs"][0]["source"] == "endpoint"
+    [read] = wait_until(lambda: hub.now(workload).get("inputs"), "that the hub looked itself")
+    assert read["name"] == f"endpoint {url_of(gateway)}/metrics"
+    assert read["source"] == "endpoint"
     assert hub.gauge("endpoint_targets") == 1
     # No pod was asked, and none needs to be known.
     assert hub.gauge("agents_connected") == 0

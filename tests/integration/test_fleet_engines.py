@@ -149,8 +149,9 @@ def test_only_what_is_wanted_is_asked_and_a_page_once_for_all(asking, hub, engin
     asked = engine.asked()
     began = time.monotonic()
     wait_until(lambda: engine.asked() >= asked + 5, "five more pages")
-    # A second apart, however often it is wanted: one page serves both.
-    assert time.monotonic() - began >= 4 * 0.9
+    # A second apart, however often it is wanted: one page serves both. The first of the five may
+    # have been late.
+    assert time.monotonic() - began >= 3
     hub.want(scrape("b", query("tgi_demand", other.port)))
     hub.wait_values(b=8)
     asked = engine.asked()
@@ -207,14 +208,17 @@ def test_counters_become_rates_of_one_process(asking, hub, engines):
     engine = engines(page)
     rate = query("triton_request_rate", engine.port)
     hub.want(scrape("a", rate))
-    wait_until(lambda: isinstance((hub.values() or {}).get("a"), float), "a rate")
-    # 10 a page, a page a second (the preset's shortest interval), less on a slow machine.
-    assert 0 < hub.values()["a"] <= 11
+
+    def a_rate():
+        value = (hub.values() or {}).get("a")
+        return value if isinstance(value, float) else None
+    # 10 a page, a page a second (the preset's shortest interval, of five that are wanted), but one
+    # soon after a page that was late.
+    assert 0 < wait_until(a_rate, "a rate") < 40
     # Another process: what was counted before says nothing of it.
     count[0] = 10**6
     hub.want(scrape("a", rate, started=1700000009))
-    wait_until(lambda: isinstance((hub.values() or {}).get("a"), float) and engine.asked() > 5 and
-               hub.values()["a"] <= 11, "a rate of the new process")
+    wait_until(lambda: engine.asked() > 5 and (a_rate() or 40) < 40, "a rate of the new process")
 
 
 def test_nothing_but_a_pod_is_asked(node, hub, engines):
@@ -355,7 +359,8 @@ def test_the_demand_of_a_workload_is_that_of_all_its_pods(kubernetes, tmp_path):
         hub = stack.enter_context(Hub(kubernetes.api.kubeconfig(tmp_path / "config")))
         for node in nodes:
             stack.enter_context(node.kubelet)
-            stack.enter_context(agent(node, f"127.0.0.1:{hub.agent_port}", *ALLOW))
+            node.agent = stack.enter_context(
+                agent(node, f"127.0.0.1:{hub.agent_port}", *ALLOW))
         kubernetes.deploy([node.name for node in nodes])
         asked = hub.asked_for(kubernetes.workload)
         asked.wait_value(1 + 2 + 3)
@@ -364,24 +369,30 @@ def test_the_demand_of_a_workload_is_that_of_all_its_pods(kubernetes, tmp_path):
         # Each is asked by the agent of its own node alone.
         before = [engine.asked() for engine in kubernetes.engines]
         wait_until(lambda: kubernetes.engines[0].asked() >= before[0] + 3, "three rounds")
-        for engine, count in zip(kubernetes.engines, before):
-            assert engine.asked() <= count + 5
+        for node, engine in zip(nodes, kubernetes.engines):
+            # One page may be under way.
+            assert engine.asked() <= node.agent.gauge("engine_scrapes_total") + 1
         # One that does not say makes the whole unknown, and says why.
         kubernetes.engines[2].status = 503
+
+        def fault():
+            row = hub.pods(kubernetes.workload)["web-2"]["engines"][0]
+            return row if row.get("gap") == "fault" else None
+        assert "503" in wait_until(fault, "the fault")["detail"]
         asked.wait_unavailable("web-2")
-        row = hub.pods(kubernetes.workload)["web-2"]["engines"][0]
-        assert row["gap"] == "fault" and "503" in row["detail"]
         kubernetes.engines[2].status = 200
         asked.wait_value(1 + 42 + 3)
         # A pod that is gone is no longer asked.
         kubernetes.api.put("Deployment", "default", "web", spec={"replicas": 2})
         kubernetes.api.delete("Pod", "default", "web-2")
         asked.wait_value(1 + 42)
-        wait_until(lambda: hub.gauge("agents_connected") == 3, "the agents")
+        wait_until(lambda: nodes[2].agent.gauge("engine_targets") == 0, "that the agent is told")
         count = kubernetes.engines[2].asked()
         before = kubernetes.engines[0].asked()
         wait_until(lambda: kubernetes.engines[0].asked() >= before + 4, "four rounds")
-        assert kubernetes.engines[2].asked() <= count + 2
+        # One page may have been under way.
+        assert kubernetes.engines[2].asked() <= count + 1
+        assert hub.gauge("agents_connected") == 3
 
 
 def test_standalone_asks_the_engines_of_its_node(kubernetes, tmp_path):

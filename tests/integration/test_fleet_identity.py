@@ -172,7 +172,7 @@ def test_without_a_token_there_is_no_stream(node, secured, security):
 
 
 def test_a_stream_ends_with_its_token(node, secured, security, identities):
-    with started(node, secured, security, identities.token(seconds=8)) as one:
+    with started(node, secured, security, identities.token(seconds=12)) as one:
         wait_until(lambda: is_seen(secured), "the agent")
         refusal_of(one, "the hub ended the stream")
         # The one in the file has expired too, until the kubelet brings the next.
@@ -202,7 +202,7 @@ def test_certificates_of_agents_and_hubs_are_renewed(node, secured, security, id
     """Also to another authority: the agent trusts the new one when its file has it."""
     trusted = tmp_path / "trusted.crt"
     trusted.write_bytes(security.authority.certificate.read_bytes())
-    security.token_file(NODE).write_text(identities.token(seconds=15), encoding="utf-8")
+    security.token_file(NODE).write_text(identities.token(seconds=20), encoding="utf-8")
     with agent(node, f"127.0.0.1:{secured.agent_port}", "--hub-ca", str(trusted),
                security=security) as one:
         wait_until(lambda: is_seen(secured), "the agent")

@@ -68,7 +68,7 @@ def test_a_stalled_link(fleet, metered, watches, slowly):
     fleet.proxies[0].stall()
     fleet.hubs[0].asked_for(metered).wait_unavailable("default/metered-0")
     wait_reports(fleet, 3)
-    assert fleet.proxies[0].waiting > 0
+    wait_until(lambda: fleet.proxies[0].waiting > 0, "something that waits")
     fleet.proxies[0].resume(slowly)
     wait_answers(watches[0])
     fleet.proxies[0].resume()

@@ -149,6 +149,7 @@ def test_agents(limited, tmp_path):
             with contextlib.closing(RawAgent(limited, "node-b", *messages)) as other:
                 assert other.end() == EXHAUSTED
             assert exceeded(limited, limit) == 1
+            wait_until(lambda: limited.gauge("agents_connected") == 1, "room for the next")
         with contextlib.closing(RawAgent(limited, "node-b")) as second:
             wait_until(lambda: limited.debug("nodes").get("node-b", {}).get("connected"),
                        "the second agent")
