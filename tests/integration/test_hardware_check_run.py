@@ -114,7 +114,8 @@ def test_load_of_ones_own(machine):
         env=machine.environment(), capture_output=True, text=True, check=False)
     assert_ok(done)
     assert machine.verdicts("power_draw") == ["OK"] * 6
-    assert not pathlib.Path(f"/proc/{mark.read_text().strip()}").exists()
+    # Killed, it is gone once the system has come to it.
+    wait_until(lambda: not alive(mark.read_text().strip()), "its end")
 
 
 def test_load_that_ends_by_itself(machine):

@@ -48,6 +48,7 @@ def test_nonsense_is_an_error(node):
     node.rocm.gpus[0].keys["busy"] = 101
     node.rocm.write()
     with node.scaler("--gpu-backend", "rocm") as scaler:
+        scaler.wait_sampled()
         scaler.wait_unavailable("rsmi_dev_busy_percent_get", "outside 0..100")
         assert scaler.value(gpuIndex=1) == 20
 

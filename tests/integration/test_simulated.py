@@ -52,7 +52,7 @@ def test_values(scaler):
     assert scaler.gauge("gpu_device_count") == 2
     assert scaler.gauge("gpu_temperature_celsius", gpu_name="First") == 55
     assert scaler.gauge("driver_open", backend="simulated") == 1
-    assert scaler.serving(SERVICE)
+    wait_until(lambda: scaler.serving(SERVICE), "SERVING")
 
 
 def test_a_changed_file_is_read_again(scaler, gpus):

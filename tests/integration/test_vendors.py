@@ -46,7 +46,7 @@ def test_nvidia_alone(tmp_path, nvml):
     with node.scaler(fake=nvml) as scaler:
         scaler.wait_value(70)
         assert scaler.gauge("driver_open", backend="nvml") == 1
-        assert scaler.series("driver_open", backend="rocm") == []
+        wait_until(lambda: scaler.series("driver_open", backend="rocm") == [], "that there is none")
         assert_no_trouble(scaler)
         assert len(scaler.logged("GPU driver is not open", backend="rocm", level="info")) == 1
         assert node.rocm.calls("rsmi_init") == 0, "it would write to standard error"
@@ -56,7 +56,7 @@ def test_amd_alone(tmp_path):
     with AmdNode(tmp_path).scaler(*NO_NVML) as scaler:
         scaler.wait_value(20)
         assert scaler.gauge("driver_open", backend="rocm") == 1
-        assert scaler.series("driver_open", backend="nvml") == []
+        wait_until(lambda: scaler.series("driver_open", backend="nvml") == [], "that there is none")
         assert scaler.gauge("gpu_device_count") == 2
         assert_no_trouble(scaler)
         assert len(scaler.logged("GPU driver is not open", backend="nvml", level="info")) == 1
@@ -71,7 +71,8 @@ def test_a_driver_whose_gpus_are_there_is_missed(tmp_path):
         assert scaler.gauge("driver_open", backend="nvml") == 0
         errors = scaler.gauge("collection_errors_total")
         wait_until(lambda: scaler.gauge("collection_errors_total") > errors, "errors")
-        assert scaler.logged("GPU driver is not open", backend="nvml", level="warn")
+        wait_until(lambda: scaler.logged("GPU driver is not open", backend="nvml", level="warn"),
+                   "the attempt")
 
 
 def test_an_amd_gpu_without_the_library_is_missed(tmp_path, nvml):
@@ -79,7 +80,8 @@ def test_an_amd_gpu_without_the_library_is_missed(tmp_path, nvml):
     with AmdNode(tmp_path).scaler(fake=nvml, library=str(library)) as scaler:
         scaler.wait_value(70)
         assert scaler.gauge("driver_open", backend="rocm") == 0
-        logged = scaler.logged("GPU driver is not open", backend="rocm", level="warn")
+        logged = wait_until(lambda: scaler.logged("GPU driver is not open", backend="rocm",
+                                                  level="warn"), "the attempt")
         assert f"cannot load {library}" in logged[0]["reason"]
         library.symlink_to(FAKE_ROCM)
         scaler.wait_value(100, aggregation="sum")
