@@ -19,6 +19,8 @@ class CounterRate {
     kSameMoment,
     /// It is less than before: it wrapped, or was set to 0. Counted from here on.
     kFell,
+    /// Neither the driver's time nor ours says well enough for how long it counted.
+    kTimeUnclear,
   };
   struct Result {
     Kind kind = Kind::kFirst;
@@ -26,17 +28,21 @@ class CounterRate {
     double per_second = 0;
   };
 
-  /// \p count as of \p stamp_us, the driver's own time in microseconds (0: it does not say), which
-  /// was asked at \p asked. A driver may count by a beat of its own, so its time is the better one;
-  /// but it is the wall clock, which can be set. It counts from half to twice of ours, else ours.
-  Result Add(uint64_t count, int64_t stamp_us, base::SteadyTime asked);
+  struct Look {
+    uint64_t count = 0;
+    /// The driver's own time of the count in microseconds; 0: it does not say.
+    int64_t stamp_us = 0;
+    /// By our clock. The driver counts at some moment between the two, which may be far apart.
+    base::SteadyTime asked;
+    base::SteadyTime answered;
+  };
+
+  /// The driver's time is the better one, since it may count by a beat of its own; but it is the
+  /// wall clock, which can be set. It is believed from half the shortest to twice the longest time
+  /// that can lie between the looks by our clock. Else ours is, where both calls were short.
+  Result Add(const Look& look);
 
  private:
-  struct Look {
-    uint64_t count;
-    int64_t stamp_us;
-    base::SteadyTime asked;
-  };
   std::optional<Look> last_;
 };
 

@@ -85,7 +85,7 @@ const char* ActionName(uint64_t action) {
 
 }  // namespace
 
-void Counters::Ask(DeviceCalls& calls) {
+void Counters::Ask(DeviceCalls& calls, const base::Clock& clock) {
   static_assert(std::size(kFields) == kPlaces);
   std::array<abi::FieldValue, kPlaces> request{};
   std::array<size_t, kPlaces> places{};
@@ -100,8 +100,10 @@ void Counters::Ask(DeviceCalls& calls) {
     places[static_cast<size_t>(count++)] = place;
   }
   if (count == 0) return;
+  asked_ = clock.Now();
   const abi::Return code =
       calls.Call(calls.library().field_values, verdict_, count, request.data());
+  answered_ = clock.Now();
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     abi::FieldValue& answer = answers_[places[i]];
     answer = request[i];
@@ -114,7 +116,7 @@ void Counters::Ask(DeviceCalls& calls) {
   }
 }
 
-Reading Counters::Rate(Place place, base::SteadyTime asked, double per_unit, const char* call) {
+Reading Counters::Rate(Place place, double per_unit, const char* call) {
   const abi::FieldValue& field = Answer(place);
   const std::string name = std::string(call) + " " + std::to_string(kFields[place].id);
   if (field.code != abi::kSuccess) return AbsentReading(name.c_str(), field.code);
@@ -126,7 +128,8 @@ Reading Counters::Rate(Place place, base::SteadyTime asked, double per_unit, con
   if (!count) {
     return Reading::Absent(Missing::kDriverError, name + ": the driver answered no count");
   }
-  const CounterRate::Result result = rates_[place].Add(*count, field.timestamp, asked);
+  const CounterRate::Result result =
+      rates_[place].Add({*count, field.timestamp, asked_, answered_});
   switch (result.kind) {
     case CounterRate::Kind::kFirst:
       return Reading::Absent(Missing::kNotSampledYet, name + ": a rate needs a second look");
@@ -135,6 +138,9 @@ Reading Counters::Rate(Place place, base::SteadyTime asked, double per_unit, con
       return readings_[place];
     case CounterRate::Kind::kFell:
       return Reading::Absent(Missing::kNotReady, name + ": the counter wrapped or began anew");
+    case CounterRate::Kind::kTimeUnclear:
+      return Reading::Absent(Missing::kNotReady,
+                             name + ": it is not clear for how long it counted");
     case CounterRate::Kind::kRate:
       break;
   }
@@ -142,16 +148,15 @@ Reading Counters::Rate(Place place, base::SteadyTime asked, double per_unit, con
   if (rate * kFields[place].bytes_a_count * per_unit > kMostBytesPerSecond) {
     return Reading::Absent(Missing::kNotReady, name + ": a rate that cannot be");
   }
-  return Reading::Value(rate, asked);
+  return Reading::Value(rate, asked_);
 }
 
 Counters::Result Counters::Read(DeviceCalls& calls, const base::Clock& clock) {
-  const base::SteadyTime asked = clock.Now();
-  Ask(calls);
+  Ask(calls, clock);
   const char* call = calls.library().field_values.name;
   Result result;
   const auto read = [&](Place place, double per_unit) {
-    return readings_[place] = Rate(place, asked, per_unit, call);
+    return readings_[place] = Rate(place, per_unit, call);
   };
   result.nvlink_tx = read(kNvlinkTx, kKibPerMib);
   result.nvlink_rx = read(kNvlinkRx, kKibPerMib);

@@ -36,13 +36,15 @@ class Counters {
   enum Place { kLinks, kNvlinkTx, kNvlinkRx, kPcieTx, kPcieRx, kRecovery, kPlaces };
 
   /// Asks for every field that is not known to be unsupported.
-  void Ask(DeviceCalls& calls);
-  model::Reading Rate(Place place, base::SteadyTime asked, double per_unit, const char* call);
+  void Ask(DeviceCalls& calls, const base::Clock& clock);
+  model::Reading Rate(Place place, double per_unit, const char* call);
   const abi::FieldValue& Answer(Place place) const { return answers_[place]; }
 
   CallVerdict verdict_;
   std::array<CallVerdict, kPlaces> verdicts_;
   std::array<abi::FieldValue, kPlaces> answers_{};
+  base::SteadyTime asked_;
+  base::SteadyTime answered_;
   std::array<CounterRate, kPlaces> rates_;
   std::array<model::Reading, kPlaces> readings_;
   std::string recovery_action_;

@@ -4,6 +4,7 @@
 #include "gpu/nvml/counters.h"
 
 #include <string>
+#include <utility>
 
 #include "gpu/nvml/nvml_test_fixture.h"
 
@@ -102,6 +103,34 @@ TEST_F(CountersTest, ARateThatCannotBeIsNone) {
   EXPECT_THAT(rate("10737418240"), IsValue(10485760)) << "10 TiB";
   EXPECT_THAT(rate("10737418241"),
               IsAbsent(Missing::kNotReady, "nvmlDeviceGetFieldValues 138: a rate that cannot be"));
+}
+
+/// The first of what is asked of it is \p asked, all else \p answered: a first call that is slow.
+class SlowClock final : public base::Clock {
+ public:
+  SlowClock(base::SteadyTime asked, base::SteadyTime answered)
+      : asked_(asked), answered_(answered) {}
+  base::SteadyTime Now() const override {
+    return std::exchange(is_asked_, true) ? answered_ : asked_;
+  }
+
+ private:
+  const base::SteadyTime asked_;
+  const base::SteadyTime answered_;
+  mutable bool is_asked_ = false;
+};
+
+TEST_F(CountersTest, ACallThatIsSlowChangesNoRate) {
+  session_ = Open("gpu\n" + Field(138, "0", kStamp0));
+  const base::SteadyTime start = clock_.Now();
+  Read(session_);
+  Script("gpu\n" + Field(138, "2764800", " 1700000002700000\n"));
+  const SlowClock slow(start + 500ms, start + 2700ms);
+  EXPECT_THAT(session_.devices[0].device->Read(slow).readings[MetricId::kNvlinkTxMbps],
+              IsValue(1000));
+  Script("gpu\n" + Field(138, "3072000", " 1700000003000000\n"));
+  clock_.Advance(3s);
+  EXPECT_THAT(Read(session_, MetricId::kNvlinkTxMbps), IsValue(1000)) << "nor does the next";
 }
 
 TEST_F(CountersTest, AGpuWithoutLinksHasNone) {
