@@ -137,6 +137,10 @@ abi::Return nvmlDeviceGetProcessUtilization(abi::Device device,
     if (gpu.process_stray && !gpu.processes.empty()) {
       entries.push_back({gpu.processes.front().pid, stamp + 3600'000'000ULL, 99, 0, 0, 0});
     }
+    if (gpu.process_stray_at > 0 && !gpu.processes.empty()) {
+      const auto at = static_cast<unsigned long long>(gpu.process_stray_at);
+      entries.push_back({gpu.processes.front().pid, at, 99, 0, 0, 0});
+    }
     std::erase_if(entries, [&](const auto& entry) { return entry.time_stamp <= last_seen; });
     if (gpu.process_garbage) AddGarbage(stamp, last_seen, entries);
     if (entries.empty()) return abi::kNotFound;

@@ -94,6 +94,8 @@ struct GpuScript {
   std::vector<ProcessScript> processes;
   bool process_garbage = false;
   bool process_stray = false;
+  /// 0: none.
+  int64_t process_stray_at = 0;
   int64_t process_clock_s = 0;
   bool processes_refused = false;
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,9 +55,12 @@ class Processes {
   std::string ListAll(DeviceCalls& calls, Listed& listed);
   /// Fills samples_ with those that are newer than \p since. The reason where that fails.
   std::string FetchSamples(DeviceCalls& calls, unsigned long long since, bool* not_ready);
+  /// Drops samples whose stamps are further ahead than can be. False where it is not clear yet
+  /// whether they are right.
+  bool DropStrays(base::SteadyTime now);
   /// Where nothing is newer than last_seen_: sets it back where all that there is is older. The
   /// reason where it did, or where that fails.
-  std::string FindSetBack(DeviceCalls& calls, bool* not_ready);
+  std::string FindSetBack(DeviceCalls& calls, base::SteadyTime now, bool* not_ready);
   /// Updates busy_. The reason where utilization is not known.
   std::string ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready);
   /// False where it only learned where the ring ends.
@@ -71,10 +73,13 @@ class Processes {
 
   CallVerdict utilization_;
   std::vector<abi::ProcessUtilizationSample> samples_;
-  /// The newest time stamp so far; microseconds of the driver's clock.
+  /// The newest time stamp that was believed, in microseconds of the driver's clock, and when by
+  /// ours. 0: none yet.
   unsigned long long last_seen_ = 0;
-  /// When the ring was last looked at: what is newer than last_seen_ has come since.
-  std::optional<base::SteadyTime> looked_;
+  base::SteadyTime last_seen_at_;
+  /// The newest of the last answer with any, where all of that was too far ahead; else 0.
+  unsigned long long all_ahead_ = 0;
+  bool looked_ = false;
   /// By pid.
   std::map<uint32_t, Busy> busy_;
 };

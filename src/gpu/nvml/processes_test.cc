@@ -2,6 +2,7 @@
 #include "gpu/nvml/processes.h"
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,12 @@ class ProcessesTest : public NvmlTest {
   ProcessUses Read() {
     calls_->BeginRound();
     return processes_.Read(*calls_, clock_);
+  }
+
+  /// In microseconds of the fake driver's clock.
+  static int64_t AnHourAhead() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::microseconds>(now + 1h).count();
   }
 
   std::unique_ptr<DeviceCalls> calls_;
@@ -139,6 +146,7 @@ TEST_F(ProcessesTest, AClockThatIsSetBackHidesNothing) {
 TEST_F(ProcessesTest, AClockThatIsSetForwardHidesNothing) {
   OpenSeen("process 7 1 60");
   Script("gpu\nprocess 7 1 50\nprocess_clock_s 3600");
+  EXPECT_TRUE(Read().utilization_not_ready) << "it may be a mistake";
   for (int i = 0; i < 3; ++i) {
     EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 50.0)));
   }
@@ -159,6 +167,46 @@ TEST_F(ProcessesTest, AStampFarAheadThatIsAloneHidesNothingForLong) {
   Script("gpu\nprocess 7 1 60");
   EXPECT_TRUE(Read().utilization_not_ready);
   EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
+}
+
+TEST_F(ProcessesTest, AStampFarAheadIsNotBelievedWhereTheGpuHasBecomeIdle) {
+  OpenSeen("process 7 1 60");
+  Script("gpu\nprocess 7 1 60\nprocess_stray");
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
+  Script("gpu\nprocess 7 1\nprocess_stray");
+  clock_.Advance(2s);
+  const ProcessUses uses = Read();
+  EXPECT_NE(uses.processes.at(0).utilization, 99);
+  EXPECT_EQ(uses.utilization_problem, "samples by process have stamps that are far ahead");
+  EXPECT_TRUE(uses.utilization_not_ready) << "the clock may have been set";
+}
+
+TEST_F(ProcessesTest, AStampFarAheadThatStaysHidesNothing) {
+  const std::string stray = "process_stray_at " + std::to_string(AnHourAhead()) + "\n";
+  OpenSeen(stray + "process 7 1 60");
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
+  Script("gpu\n" + stray + "process 7 1");
+  clock_.Advance(2s);
+  EXPECT_TRUE(Read().utilization_not_ready);
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(2s);
+    const ProcessUses uses = Read();
+    EXPECT_EQ(uses.utilization_problem, "");
+    EXPECT_THAT(uses.processes, ElementsAre(Uses(7U, Mib(1), 0.0)));
+  }
+  Script("gpu\n" + stray + "process 7 1 50");
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 50.0)));
+}
+
+TEST_F(ProcessesTest, AStampFarAheadThatWasAloneInTheFirstLookHidesNothing) {
+  const std::string stray = "process_stray_at " + std::to_string(AnHourAhead()) + "\n";
+  OpenSeen(stray + "process 7 1");
+  EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 0.0)));
+  Script("gpu\n" + stray + "process 7 1 60");
+  EXPECT_TRUE(Read().utilization_not_ready);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
+  }
 }
 
 TEST_F(ProcessesTest, ASampleLastsForOneSamplePeriodOfTheDriver) {
