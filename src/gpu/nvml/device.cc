@@ -53,7 +53,7 @@ DeviceSample NvmlDevice::Read(const base::Clock& clock) {
 // Here rather than in Check, so that a GPU that hangs in it keeps only itself.
 bool NvmlDevice::HasSameMigDevices() {
   if (!mig_.possible) return true;
-  return mig_.StillHolds(LookAtMig(calls_.library(), calls_.mark(), handle_));
+  return mig_.StillHolds(LookAtMig(calls_.library(), calls_.mark(), handle_, mig_.ours));
 }
 
 void NvmlDevice::ReadOfGpuAlone(const base::Clock& clock, Readings& readings) {

@@ -32,10 +32,11 @@ std::string ProfileOf(const abi::DeviceAttributes& attributes) {
 }
 
 /// Whether a slot that answers \p code has no MIG device that we can read. Any other failure says
-/// nothing: a device that is left out for it would seem to have been taken apart.
-bool IsHole(abi::Return code) {
+/// nothing: a device that is left out for it would seem to have been taken apart. So would one that
+/// \p was_ours and is refused now.
+bool IsHole(abi::Return code, bool was_ours) {
   return code == abi::kNotFound || code == abi::kInvalidArgument ||
-         EffectOf(code) == Effect::kNotPermitted;
+         (EffectOf(code) == Effect::kNotPermitted && !was_ours);
 }
 
 int InstanceId(CallMark& mark, const Symbol<abi::nvmlDeviceGetGpuInstanceId>& symbol,
@@ -57,13 +58,15 @@ bool MigSight::StillHolds(const MigSight& now) const {
                     });
 }
 
-MigSight LookAtMig(const Library& library, CallMark& mark, abi::Device gpu) {
-  const MigSight unknown{.known = false, .devices = {}};
+MigSight LookAtMig(const Library& library, CallMark& mark, abi::Device gpu,
+                   const std::set<unsigned int>& ours) {
+  const MigSight unknown{.known = false, .devices = {}, .ours = ours};
   MigSight sight;
   unsigned int current = 0;
   unsigned int pending = 0;
   const abi::Return mode = Invoke(mark, library.mig_mode, gpu, &current, &pending);
-  if (EffectOf(mode) == Effect::kCallNeverWorks) return {.possible = false, .devices = {}};
+  if (EffectOf(mode) == Effect::kCallNeverWorks)
+    return {.possible = false, .devices = {}, .ours = {}};
   if (mode != abi::kSuccess) return unknown;
   sight.enabled = current == abi::kMigEnabled;
   if (!sight.enabled) return sight;
@@ -74,15 +77,16 @@ MigSight LookAtMig(const Library& library, CallMark& mark, abi::Device gpu) {
     const abi::Return code = Invoke(mark, library.mig_device_by_index, gpu, index, &seen.handle);
     // Not Found, or from some drivers Invalid Argument, is a place without a MIG device: there may
     // be one after it.
-    if (IsHole(code)) continue;
+    if (IsHole(code, ours.contains(index))) continue;
     if (code != abi::kSuccess) return unknown;
     const abi::Return named = ReadUuid(library, mark, seen.handle, seen.uuid);
     // Gone between the two calls, or not ours to see.
-    if (IsHole(named)) continue;
+    if (IsHole(named, ours.contains(index))) continue;
     if (named != abi::kSuccess) return unknown;
     seen.gpu_instance = InstanceId(mark, library.gpu_instance_id, seen.handle);
     seen.compute_instance = InstanceId(mark, library.compute_instance_id, seen.handle);
     sight.devices.push_back(std::move(seen));
+    sight.ours.insert(index);
   }
   return sight;
 }

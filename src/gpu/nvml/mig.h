@@ -4,6 +4,7 @@
 // open, and a handle may then be that of another one.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,12 +30,17 @@ struct MigSight {
   };
   /// By the driver's index.
   std::vector<Seen> devices;
+  /// The places, by that index, at which this process could read a MIG device when the GPU last
+  /// told: one that is refused there is missed, where another was never ours.
+  std::set<unsigned int> ours;
 
   /// Whether \p now may be the same: what it does not tell is no difference.
   bool StillHolds(const MigSight& now) const;
 };
 
-MigSight LookAtMig(const Library& library, CallMark& mark, abi::Device gpu);
+/// \p ours is that of the look before.
+MigSight LookAtMig(const Library& library, CallMark& mark, abi::Device gpu,
+                   const std::set<unsigned int>& ours);
 
 /// Who a MIG device of \p gpu is.
 model::GpuIdentity IdentifyMig(const Library& library, CallMark& mark, const MigSight::Seen& seen,

@@ -166,6 +166,33 @@ TEST_F(MigTest, ASlotThatFailsIsNoHole) {
   EXPECT_TRUE(WantsAnotherOpen(blind)) << "once it tells";
 }
 
+TEST_F(MigTest, ADeviceThatIsRefusedAfterItWasReadIsMissed) {
+  const std::string refused[] = {"error nvmlDeviceGetMigDeviceHandleByIndex 4\n" + Hopper(),
+                                 Hopper() + "  error nvmlDeviceGetUUID 4\n"};
+  for (const std::string& script : refused) {
+    const Session session = Open(Hopper());
+    Script(script);
+    EXPECT_FALSE(WantsAnotherOpen(session)) << script;
+    const Session blind = Reopen();
+    EXPECT_EQ(Read(blind, 0).readings[MetricId::kMemoryUsedMib].reason(), Missing::kDriverError)
+        << script;
+    EXPECT_FALSE(WantsAnotherOpen(blind)) << script;
+    Script(Hopper());
+    EXPECT_TRUE(WantsAnotherOpen(blind)) << "once it tells";
+  }
+}
+
+TEST_F(MigTest, ADeviceThatWasNeverOursIsLeftOut) {
+  EXPECT_THAT(Open(Hopper(" mig_hole 4\n")).devices, SizeIs(3));
+  const std::string one = "gpu\n gpm 1\n mig_mode 1\n";
+  const std::string device = " mig 0 7 0 1g.10gb\n";
+  Open(one + device);
+  const Session session = Open(one + " mig_hole 4\n" + device);
+  EXPECT_THAT(session.devices, SizeIs(2)) << "what was ours there was taken apart";
+  EXPECT_EQ(Read(session, 0).readings[MetricId::kMemoryUsedMib].reason(), Missing::kOfMigDevices);
+  EXPECT_FALSE(WantsAnotherOpen(session));
+}
+
 TEST_F(MigTest, TheUtilizationOfAnInstanceThatIsNotToldIsMissed) {
   const Session session = Open("error nvmlDeviceGetGpuInstanceId 999\n" + Hopper());
   EXPECT_EQ(session.devices.at(1).identity.mig->gpu_instance, -1);

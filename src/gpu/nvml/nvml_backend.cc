@@ -6,6 +6,8 @@
 
 #include <array>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "base/latest.h"
@@ -88,6 +90,8 @@ class NvmlBackend final : public Backend {
   unsigned int opened_count_ = 0;
   int looks_at_nothing_ = 0;
   KnownGpus known_;
+  /// MigSight::ours by the GPU's UUID, of all sessions.
+  std::map<std::string, std::set<unsigned int>> our_migs_;
   /// GPUs and their MIG devices.
   std::vector<std::shared_ptr<SessionDevice>> session_devices_;
   std::vector<XidEvents::Place> event_places_;
@@ -155,7 +159,9 @@ void NvmlBackend::List(const Identification& found, std::vector<DeviceListing>& 
 void NvmlBackend::ListIdentified(const Identification& found, std::vector<DeviceListing>& devices) {
   const model::GpuIdentity& gpu = found.identity;
   const SessionTicket ticket(sessions_);
-  const MigSight mig = LookAtMig(*library_, mark_, found.handle);
+  std::set<unsigned int>& our_migs = our_migs_[gpu.uuid];
+  const MigSight mig = LookAtMig(*library_, mark_, found.handle, our_migs);
+  our_migs = mig.ours;
   const auto add = [&](model::GpuIdentity identity, std::shared_ptr<SessionDevice> device) {
     session_devices_.push_back(device);
     devices.push_back({.identity = std::move(identity), .state_reason = "", .device = device});
