@@ -64,10 +64,10 @@ std::vector<std::string> GpuTroubles(const model::NodeSnapshot& node, int gpu_in
   std::vector<std::string> troubles;
   for (const GpuSnapshot& gpu : node.gpus) {
     if (gpu_index != trigger::kAllGpus && gpu.identity.index != gpu_index) continue;
-    const GpuSnapshot* parent = ParentOf(node, gpu);
-    const bool goes_with_it = parent != nullptr && parent->state == model::DeviceState::kLost;
-    if (gpu.state == model::DeviceState::kLost && !goes_with_it) {
-      troubles.push_back(StateText(gpu));
+    if (gpu.state == model::DeviceState::kLost) {
+      const GpuSnapshot* parent = ParentOf(node, gpu);
+      const bool goes_with_it = parent != nullptr && parent->state == model::DeviceState::kLost;
+      if (!goes_with_it) troubles.push_back(StateText(gpu));
     }
     const std::string text = HealthText(gpu.health, now);
     if (!text.empty()) troubles.push_back(NameOf(gpu) + " " + text);
