@@ -42,6 +42,10 @@ template <typename Entry>
 abi::Return Answer(const GpuScript& gpu, const std::vector<Entry>& entries, unsigned int* count,
                    Entry* room) {
   const auto available = static_cast<unsigned int>(entries.size());
+  if (*count < gpu.process_room) {
+    *count = 0;
+    return abi::kInsufficientSize;
+  }
   if (gpu.processes_refused || room == nullptr || *count < available) {
     const bool fits = !gpu.processes_refused && available == 0;
     *count = gpu.processes_refused ? *count + 1 : available;

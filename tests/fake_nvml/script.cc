@@ -35,6 +35,7 @@ constexpr fake_driver::NumberKey<GpuScript> kNumbers[] = {
     {"gpm_least_interval_ms", &GpuScript::gpm_least_interval_ms},
     {"event_types", &GpuScript::event_types},
     {"process_clock_s", &GpuScript::process_clock_s},
+    {"process_room", &GpuScript::process_room},
     {"process_stray_at", &GpuScript::process_stray_at},
 };
 

@@ -98,6 +98,7 @@ struct GpuScript {
   int64_t process_stray_at = 0;
   int64_t process_clock_s = 0;
   bool processes_refused = false;
+  int64_t process_room = 0;
 
   CallRules rules;
 };

@@ -9,7 +9,7 @@ namespace kgs::gpu::nvml {
 namespace {
 
 /// Far beyond any GPU: more is a driver's error, which must not become an allocation.
-constexpr unsigned int kMostEntries = 8192;
+constexpr size_t kMostEntries = 8192;
 /// Drivers are known to answer 100 samples whatever there is.
 constexpr size_t kFirstEntries = 128;
 /// For entries that come between two calls.
@@ -20,8 +20,8 @@ std::string Nonsense(const char* call, const char* what) {
   return std::string(call) + ": the driver answered " + what;
 }
 
-/// Calls \p fetch(count, entries) with a buffer that is grown while it is too small. On success
-/// \p buffer holds what came, else nothing.
+/// Calls \p fetch(count, entries) with a buffer that is grown while it is too small, up to
+/// kMostEntries. On success \p buffer holds what came, else nothing.
 template <typename Entry, typename Fetch>
 abi::Return FetchAll(std::vector<Entry>& buffer, const char* call, std::string& nonsense,
                      const Fetch& fetch) {
@@ -42,7 +42,7 @@ abi::Return FetchAll(std::vector<Entry>& buffer, const char* call, std::string& 
       break;
     }
     // A driver that does not say how many there are: twice as many.
-    size = std::max<size_t>(count + kSlack, size * 2);
+    size = std::min(std::max<size_t>(count + kSlack, size * 2), kMostEntries);
   }
   if (code != abi::kSuccess || !nonsense.empty()) buffer.clear();
   return code;

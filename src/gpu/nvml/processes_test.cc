@@ -296,6 +296,18 @@ TEST_F(ProcessesTest, ABufferIsNotGrownForEver) {
   EXPECT_EQ(uses.utilization_problem, "nvmlDeviceGetProcessUtilization: Insufficient Size");
 }
 
+TEST_F(ProcessesTest, NoBufferIsForMoreProcessesThanThereCanBe) {
+  OpenGpu("process 7 1 60\nprocess_room 8193");
+  for (int i = 0; i < 10; ++i) {
+    const ProcessUses uses = Read();
+    EXPECT_EQ(uses.memory_problem, "nvmlDeviceGetComputeRunningProcesses_v3: Insufficient Size");
+    EXPECT_EQ(uses.utilization_problem, "nvmlDeviceGetProcessUtilization: Insufficient Size");
+  }
+  Script("gpu\nprocess 7 1 60\nprocess_room 8192");
+  for (int i = 0; i < 5; ++i) Read();
+  EXPECT_EQ(Read().memory_problem, "");
+}
+
 TEST_F(NvmlTest, ProcessesAreReadOnlyWhereAskedFor) {
   const Session without = Open("gpu\nprocess 7 1 60");
   EXPECT_FALSE(Read(without).processes.has_value());
