@@ -109,7 +109,7 @@ void Counters::Ask(DeviceCalls& calls, const base::Clock& clock) {
     answer = request[i];
     if (code != abi::kSuccess) answer.code = code;
     // Where the GPU is there, this is how a driver may call a field that it does not know.
-    if (answer.code == abi::kInvalidArgument && !calls.session_over()) {
+    if (answer.code == abi::kInvalidArgument && calls.Condemnation().empty()) {
       answer.code = abi::kNotSupported;
     }
     verdicts_[places[i]].Learn(answer.code);

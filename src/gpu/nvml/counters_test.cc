@@ -171,6 +171,17 @@ TEST_F(CountersTest, WhatIsNotSupportedIsNotAskedAgainAndCostsNothingElse) {
   EXPECT_EQ(Read(session_, MetricId::kNvlinkTxMbps).reason(), Missing::kUnsupported);
 }
 
+TEST_F(CountersTest, WhatAGpuThatIsBeingLostAnswersIsNotLearned) {
+  session_ = Open("gpu\n" + Field(138, "0", kStamp0));
+  Script("gpu\n error nvmlDeviceGetFieldValues 2\n error nvmlDeviceGetUUID 15\n");
+  EXPECT_EQ(Read(session_).state, model::DeviceState::kLost);
+  Script("gpu\n" + Field(138, "0", kStamp0));
+  Read(session_);
+  Script("gpu\n" + Field(138, "1024", kStamp1));
+  clock_.Advance(1s);
+  EXPECT_THAT(Read(session_, MetricId::kNvlinkTxMbps), IsValue(1));
+}
+
 TEST_F(CountersTest, OneCallAnswersAllFields) {
   session_ = Open("gpu\n" + Field(138, "5", kStamp0) + Field(230, "0", kStamp0, 1));
   const auto before = Calls("nvmlDeviceGetFieldValues");
