@@ -13,6 +13,9 @@
 
 namespace kgs::gpu {
 
+/// 1 TB/s: far above any PCIe link.
+constexpr double kMostPcieBytesPerSecond = 1e12;
+
 /// Every metric absent, for \p reason.
 model::Readings AllAbsent(model::Missing reason, const std::string& detail);
 

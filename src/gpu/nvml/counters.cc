@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "gpu/plausible.h"
+
 namespace kgs::gpu::nvml {
 namespace {
 
@@ -14,23 +16,24 @@ using model::Reading;
 
 constexpr double kBytesPerKib = 1024;
 constexpr double kKibPerMib = 1024;
-/// Far above any link: 10 TiB.
-constexpr double kMostBytesPerSecond = 10.0 * 1024 * 1024 * 1024 * 1024;
+/// Far above any: 10 TiB.
+constexpr double kMostNvlinkBytesPerSecond = 10.0 * 1024 * 1024 * 1024 * 1024;
 
 struct Field {
   abi::FieldId id;
   unsigned int scope;
   /// Of a counter of bytes: how many one count means.
   double bytes_a_count;
+  double most_bytes_per_second;
 };
 // By Counters::Place.
 constexpr Field kFields[] = {
-    {abi::kFieldNvlinkLinkCount, 0, 0},
-    {abi::kFieldNvlinkDataTransmitted, abi::kAllLinks, kBytesPerKib},
-    {abi::kFieldNvlinkDataReceived, abi::kAllLinks, kBytesPerKib},
-    {abi::kFieldPcieBytesTransmitted, 0, 1},
-    {abi::kFieldPcieBytesReceived, 0, 1},
-    {abi::kFieldRecoveryAction, 0, 0},
+    {abi::kFieldNvlinkLinkCount, 0, 0, 0},
+    {abi::kFieldNvlinkDataTransmitted, abi::kAllLinks, kBytesPerKib, kMostNvlinkBytesPerSecond},
+    {abi::kFieldNvlinkDataReceived, abi::kAllLinks, kBytesPerKib, kMostNvlinkBytesPerSecond},
+    {abi::kFieldPcieBytesTransmitted, 0, 1, kMostPcieBytesPerSecond},
+    {abi::kFieldPcieBytesReceived, 0, 1, kMostPcieBytesPerSecond},
+    {abi::kFieldRecoveryAction, 0, 0, 0},
 };
 
 std::optional<uint64_t> CountOf(const abi::FieldValue& field) {
@@ -144,11 +147,10 @@ Reading Counters::Rate(Place place, double per_unit, const char* call) {
     case CounterRate::Kind::kRate:
       break;
   }
-  const double rate = result.per_second / per_unit;
-  if (rate * kFields[place].bytes_a_count * per_unit > kMostBytesPerSecond) {
+  if (result.per_second * kFields[place].bytes_a_count > kFields[place].most_bytes_per_second) {
     return Reading::Absent(Missing::kNotReady, name + ": a rate that cannot be");
   }
-  return Reading::Value(rate, asked_);
+  return Reading::Value(result.per_second / per_unit, asked_);
 }
 
 Counters::Result Counters::Read(DeviceCalls& calls, const base::Clock& clock) {

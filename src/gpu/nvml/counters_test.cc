@@ -221,6 +221,16 @@ TEST_F(CountersTest, PcieBytesIn64BitsAreARateInKib) {
   EXPECT_TRUE(sample.slow.none());
 }
 
+TEST_F(CountersTest, PcieBytesThatCannotBeAreNoRate) {
+  const auto rate = [this](const std::string& bytes) {
+    return ReadTwo(Field(197, "0", kStamp0), Field(197, bytes, kStamp1))
+        .readings[MetricId::kPcieTxKbps];
+  };
+  EXPECT_THAT(rate("1000000000000"), IsValue(1e12 / 1024)) << "1 TB/s";
+  EXPECT_THAT(rate("1000000000001"),
+              IsAbsent(Missing::kNotReady, "nvmlDeviceGetFieldValues 197: a rate that cannot be"));
+}
+
 TEST_F(CountersTest, PcieBytesIn32BitsAreNotBelieved) {
   const DeviceSample sample =
       ReadTwo(Field(197, "1000", kStamp0, 1), Field(197, "2049000", kStamp1, 1));

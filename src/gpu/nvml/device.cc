@@ -12,7 +12,7 @@ using model::Missing;
 using model::Reading;
 using model::Readings;
 
-constexpr unsigned int kMostKbps = 1'000'000'000;
+constexpr double kBytesPerKb = 1000;
 
 }  // namespace
 
@@ -121,7 +121,7 @@ Readings NvmlDevice::ReadSlow(const model::MetricSet& metrics, const base::Clock
     const abi::Return code = slow_calls_.Call(symbol, verdict, counter, &kbps);
     if (code != abi::kSuccess) {
       readings[metric] = AbsentReading(symbol.name, code);
-    } else if (kbps > kMostKbps) {
+    } else if (kbps * kBytesPerKb > kMostPcieBytesPerSecond) {
       readings[metric] = NonsenseReading(symbol.name, "more than 1 TB/s");
     } else {
       readings[metric] = Reading::Value(kbps, taken);

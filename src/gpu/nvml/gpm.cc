@@ -19,17 +19,19 @@ constexpr base::Duration kLeastInterval = std::chrono::milliseconds(110);
 /// Percentages are computed from counters that are not read at one instant.
 constexpr double kHighestPercent = 101;
 constexpr double kKibPerMib = 1024;
-/// Far above any link: 10 TiB a second.
-constexpr double kMostMibPerSecond = 10.0 * 1024 * 1024;
+constexpr double kBytesPerMib = 1024.0 * 1024;
+constexpr double kMostPcieMibPerSecond = kMostPcieBytesPerSecond / kBytesPerMib;
+/// Far above any: 10 TiB a second.
+constexpr double kMostNvlinkMibPerSecond = 10.0 * 1024 * 1024;
 
 constexpr GpmRow kPcieTx = {abi::kGpmPcieTransmitted, MetricId::kPcieTxKbps, kKibPerMib,
-                            kMostMibPerSecond};
+                            kMostPcieMibPerSecond};
 constexpr GpmRow kPcieRx = {abi::kGpmPcieReceived, MetricId::kPcieRxKbps, kKibPerMib,
-                            kMostMibPerSecond};
+                            kMostPcieMibPerSecond};
 constexpr GpmRow kNvlinkTx = {abi::kGpmNvlinkTransmitted, MetricId::kNvlinkTxMbps, 1,
-                              kMostMibPerSecond};
+                              kMostNvlinkMibPerSecond};
 constexpr GpmRow kNvlinkRx = {abi::kGpmNvlinkReceived, MetricId::kNvlinkRxMbps, 1,
-                              kMostMibPerSecond};
+                              kMostNvlinkMibPerSecond};
 constexpr GpmRow kSm = {abi::kGpmSmUtil, MetricId::kSmUtilization, 1, kHighestPercent};
 constexpr GpmRow kOccupancy = {abi::kGpmSmOccupancy, MetricId::kSmOccupancy, 1, kHighestPercent};
 constexpr GpmRow kTensor = {abi::kGpmAnyTensorUtil, MetricId::kTensorUtilization, 1,

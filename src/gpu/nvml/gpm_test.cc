@@ -52,6 +52,17 @@ TEST_F(GpmTest, TwoSamplesGiveEveryMetricOfIt) {
   EXPECT_EQ(sample.readings[MetricId::kSmUtilization].taken(), clock_.Now());
 }
 
+TEST_F(GpmTest, APcieRateThatCannotBeIsNone) {
+  const auto rate = [this](const std::string& mib) {
+    return ReadTwice(Open("gpu\n gpm 1\n gpm_metric 20 " + mib + "\n"))
+        .readings[MetricId::kPcieTxKbps];
+  };
+  EXPECT_TRUE(rate("953674").has_value()) << "just below 1 TB/s";
+  EXPECT_THAT(rate("953675"), IsAbsent(Missing::kDriverError,
+                                       "nvmlGpmMetricsGet: the driver answered a number that "
+                                       "cannot be"));
+}
+
 TEST_F(GpmTest, EachRoundTakesOneSampleAndPairsItWithTheLast) {
   const Session session = Open(kHopper);
   ReadTwice(session);
