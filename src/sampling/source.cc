@@ -45,9 +45,13 @@ Source::Source(std::unique_ptr<gpu::Backend> backend, const base::Clock& clock,
       counters_(counters),
       session_lane_(std::string(backend_->name())),
       failure_backoff_(kFirstWait, options.longest_backoff),
-      lost_backoff_(kFirstWait, options.longest_backoff) {}
+      lost_backoff_(kFirstWait, options.longest_backoff),
+      round_began_(clock.Now()),
+      round_before_began_(round_began_) {}
 
 void Source::BeginRound(const Orders& orders) {
+  const SteadyTime now = clock_.Now();
+  round_before_began_ = std::exchange(round_began_, now);
   // Before a lane gets new work: a hang that ended is the earlier task's.
   WatchLanes();
   orders_ = orders;
@@ -55,7 +59,6 @@ void Source::BeginRound(const Orders& orders) {
   if (phase_ == Phase::kReleased) EndRelease();
   release_delay_logged_ = false;
   if (phase_ == Phase::kOpening || phase_ == Phase::kReleasing) return;
-  const SteadyTime now = clock_.Now();
   const bool open_due = next_open_ ? now >= *next_open_ : phase_ == Phase::kClosed;
   if (open_due && AllLanesIdle()) {
     PostOpen();
@@ -184,6 +187,8 @@ void Source::TakeXids() {
 
 void Source::TakeReadings() {
   const SteadyTime now = clock_.Now();
+  // What a read slower than a round brings is seen in the next one, however far apart they are.
+  const base::Duration of_late = now - round_before_began_ + options_.hung_after;
   bool broken = false;
   bool lost = false;
   Yield all;
@@ -204,7 +209,7 @@ void Source::TakeReadings() {
       }
       lost |= slot.state == DeviceState::kLost && listing.listed;
       if (slot.state != DeviceState::kPresent) continue;
-      const Yield yield = YieldOf(slot.readings, now, options_.hung_after);
+      const Yield yield = YieldOf(slot.readings, now, of_late);
       all.could |= yield.could;
       all.did |= yield.did;
     }

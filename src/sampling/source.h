@@ -140,6 +140,9 @@ class Source {
   /// Until an open fails.
   bool was_open_ = false;
   int barren_rounds_ = 0;
+  /// When this round and the one before began.
+  base::SteadyTime round_began_;
+  base::SteadyTime round_before_began_;
 
   std::string problem_;
   std::string driver_version_;

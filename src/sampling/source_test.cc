@@ -233,6 +233,21 @@ TEST_F(SourceTest, GpusThatNeverGiveAnythingReopenTheDriver) {
   EXPECT_EQ(driver_->opens(), 2);
 }
 
+TEST_F(SourceTest, ReadsSlowerThanARoundAreNoReasonToReopenAtALongInterval) {
+  driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
+  driver_->read_gates[0].Open();
+  OpenAndRead();
+  held_ = true;
+  for (int round = 0; round < 6; ++round) {
+    driver_->read_gates[0].Close();
+    Round();
+    driver_->read_gates[0].Open();
+    AwaitIdle("fake-0");
+    clock_.Advance(10s);
+  }
+  EXPECT_EQ(driver_->opens(), 1);
+}
+
 TEST_F(SourceTest, ACheckSlowerThanARoundStillReopensABrokenSession) {
   driver_->SetGpus({{.uuid = "GPU-a", .utilization = 10}});
   OpenAndRead();
