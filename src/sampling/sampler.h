@@ -50,8 +50,8 @@ class Sampler {
   /// uses.
   bool Stop(base::Duration patience);
 
-  /// One round over all sources, then a publication. Returns within about a second whatever the
-  /// drivers do.
+  /// One round over all sources, and another where that opened a driver, then a publication.
+  /// Neither waits longer than a second, whatever the drivers do.
   void RunRound();
 
   /// Which metrics somebody reads, from the next round on: of those that block for long only these

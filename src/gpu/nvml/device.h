@@ -34,9 +34,9 @@ bool Judge(const DeviceCalls& calls, DeviceSample& sample);
 /// Numbers that cannot be (a utilization above 100, more memory used than there is) are absent
 /// readings: a driver that answers them is not to be believed.
 ///
-/// With MIG enabled it gives what belongs to no MIG device alone; the rest is unsupported here.
-/// Where its MIG devices are no longer those that the session was opened with, it must be opened
-/// anew.
+/// With MIG enabled it gives what belongs to no MIG device alone; the rest is kOfMigDevices here,
+/// or a driver error where the driver does not tell whether there are MIG devices. Where its MIG
+/// devices are no longer those that the session was opened with, it must be opened anew.
 class NvmlDevice final : public SessionDevice {
  public:
   /// \p per_process: also read which processes use it.
