@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "gpu/backend.h"
@@ -9,12 +12,17 @@
 
 namespace kgs::gpu {
 
+/// Whether two PCI addresses differ in the function at most: some kernels write which partition of
+/// an AMD GPU is meant in its place ("0000:03:00.1").
+bool SameBoard(std::string_view a, std::string_view b);
+
 /// The GPUs that a backend has identified in any of its sessions: one that is no longer listed is
 /// missed.
 class KnownGpus {
  public:
   /// Takes those of \p devices that have a UUID and are no MIG devices, as of the session numbered
-  /// \p session.
+  /// \p session. Forgets those that \p devices do not list and whose place on the PCI bus one of
+  /// them has: the board was replaced, or is partitioned otherwise, and nobody misses them.
   void Remember(const std::vector<DeviceListing>& devices, uint64_t session);
 
   /// Appends those that \p devices do not list, as lost.

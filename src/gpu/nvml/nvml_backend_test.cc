@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/nvml/nvml_backend.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "gpu/nvml/nvml_test_fixture.h"
@@ -227,7 +228,8 @@ TEST_F(BackendTest, ALostGpuThatWasNeverSeenHasOnlyItsIndex) {
 TEST_F(BackendTest, ALostGpuDoesNotTakeTheNameOfOneListedElsewhere) {
   KnowThreeGpus();
   // Indices moved: what was at index 1 is at 0 now.
-  const Session session = Open("gpu\n uuid GPU-b\ngpu\n uuid GPU-z\n lost\n");
+  const Session session =
+      Open("gpu\n uuid GPU-b\n bus_id 00000000:01:00.0\ngpu\n uuid GPU-z\n lost\n");
   ASSERT_EQ(session.devices.size(), 4u);
   EXPECT_EQ(session.devices[0].identity.uuid, "GPU-b");
   EXPECT_EQ(session.devices[1].identity.uuid, "");
@@ -236,8 +238,8 @@ TEST_F(BackendTest, ALostGpuDoesNotTakeTheNameOfOneListedElsewhere) {
 }
 
 TEST_F(BackendTest, OfSeveralGpusSeenAtAnIndexTheLatestIsMeant) {
-  Open("gpu\n uuid GPU-first\n");
-  Open("gpu\n uuid GPU-second\n");
+  Open("gpu\n uuid GPU-first\n bus_id 00000000:41:00.0\n");
+  Open("gpu\n uuid GPU-second\n bus_id 00000000:42:00.0\n");
   const Session session = Open("gpu\n lost\n");
   ASSERT_EQ(session.devices.size(), 2u);
   EXPECT_EQ(session.devices[0].identity.uuid, "GPU-second");
@@ -314,7 +316,7 @@ TEST_F(BackendTest, AnEmptyUuidIsNoKey) {
 
 TEST_F(BackendTest, AGpuThatIsNoLongerListedIsLostUntilItIsBack) {
   KnowThreeGpus();
-  Session session = Open("gpu\n uuid GPU-a\ngpu\n uuid GPU-c\n");
+  Session session = Open("gpu\n uuid GPU-a\ngpu\n uuid GPU-c\n bus_id 00000000:02:00.0\n");
   ASSERT_EQ(session.devices.size(), 3u);
   EXPECT_EQ(session.devices[1].identity.uuid, "GPU-c");
   EXPECT_EQ(session.devices[1].state, DeviceState::kPresent);
@@ -334,6 +336,22 @@ TEST_F(BackendTest, AGpuThatIsNoLongerListedIsLostUntilItIsBack) {
   ASSERT_EQ(session.devices.size(), 3u);
   for (const DeviceListing& listing : session.devices) {
     EXPECT_EQ(listing.state, DeviceState::kPresent);
+  }
+}
+
+TEST_F(BackendTest, AGpuWhosePlaceHasAnotherNowWasReplaced) {
+  KnowThreeGpus();
+  Session session = Open("gpu\n uuid GPU-new\ngpu\n uuid GPU-b\ngpu\n uuid GPU-c\n");
+  ASSERT_EQ(session.devices.size(), 3u);
+  EXPECT_EQ(session.devices[0].identity.uuid, "GPU-new");
+  // Not where nothing is known of the one that is there now, or of its place.
+  for (const char* unknown : {"error nvmlDeviceGetUUID 999", "lost", "bus_id"}) {
+    const std::string place = std::string("gpu\n uuid GPU-other\n ") + unknown + "\n";
+    session = Open("gpu\n uuid GPU-new\n" + place + "gpu\n uuid GPU-c\n");
+    const bool missed =
+        std::any_of(session.devices.begin(), session.devices.end(),
+                    [](const DeviceListing& listing) { return listing.identity.uuid == "GPU-b"; });
+    EXPECT_TRUE(missed) << unknown;
   }
 }
 

@@ -7,18 +7,24 @@
 #include <cstring>
 #include <string>
 
+#include "gpu/rocm/status.h"
+
 namespace kgs::gpu::rocm {
 namespace {
 
 constexpr size_t kNameSize = 256;
 
 /// As rocminfo writes it: "GPU-" and 16 hexadecimal digits. Empty where the GPU has none.
-std::string UniqueId(const Library& library, CallMark& mark, uint32_t index) {
+abi::Status ReadUniqueId(const Library& library, CallMark& mark, uint32_t index,
+                         std::string& uuid) {
   uint64_t id = 0;
-  if (Invoke(mark, library.unique_id, index, &id) != abi::kSuccess || id == 0) return "";
+  const abi::Status status = Invoke(mark, library.unique_id, index, &id);
+  if (IsUnsupported(status)) return abi::kSuccess;
+  if (status != abi::kSuccess || id == 0) return status;
   char text[32];
   std::snprintf(text, sizeof(text), "GPU-%016llx", static_cast<unsigned long long>(id));
-  return text;
+  uuid = text;
+  return status;
 }
 
 /// The library falls back on the device id, "0x740f", where it has no list of names.
@@ -40,10 +46,14 @@ Identification Identify(const Library& library, CallMark& mark, uint32_t index, 
                         const std::vector<Card>& cards) {
   Identification found;
   found.place.index = index;
+  model::GpuIdentity& gpu = found.identity;
+  found.call = library.pci_id.name;
   found.status = Invoke(mark, library.pci_id, index, &found.place.pci_id);
   if (found.status != abi::kSuccess) return found;
+  found.call = library.unique_id.name;
+  found.status = ReadUniqueId(library, mark, index, gpu.uuid);
+  if (found.status != abi::kSuccess) return found;
 
-  model::GpuIdentity& gpu = found.identity;
   gpu.index = static_cast<int>(index);
   gpu.pci_bus_id = PciAddress(found.place.pci_id);
   const auto card = std::find_if(cards.begin(), cards.end(), [&gpu](const Card& one) {
@@ -54,7 +64,6 @@ Identification Identify(const Library& library, CallMark& mark, uint32_t index, 
     gpu.drm_card = card->number;
   }
   gpu.name = NameOf(library, mark, index, sysfs, found.card);
-  gpu.uuid = UniqueId(library, mark, index);
   if (gpu.uuid.empty()) gpu.uuid = gpu.pci_bus_id;
   return found;
 }

@@ -154,8 +154,8 @@ absl::StatusOr<Session> RocmBackend::ListDevices() {
   }
   for (uint32_t index = 0; index < opened_count_; ++index) {
     const Identification found = Identify(*library_, mark_, index, sysfs_, opened_cards_);
-    // The library has the address in memory: where it does not give it, nothing is sure.
-    if (found.status != abi::kSuccess) return OpenError(library_->pci_id.name, found.status);
+    // Without its address and its id nothing is sure of it.
+    if (found.status != abi::kSuccess) return OpenError(found.call, found.status);
     session.devices.push_back(List(found));
   }
   TellApartByUuid(session.devices);

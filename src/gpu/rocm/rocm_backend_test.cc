@@ -11,8 +11,20 @@ namespace {
 using model::DeviceState;
 using model::MetricId;
 using ::testing::StartsWith;
+using Uuids = std::vector<std::string>;
 
 using BackendTest = RocmTest;
+using OldBackendTest = OldRocmTest;
+
+/// Of the GPUs at indices 0, 1, ..., which are to be in this order.
+Uuids UuidsByIndex(const Session& session) {
+  Uuids uuids;
+  for (const DeviceListing& listing : session.devices) {
+    EXPECT_EQ(listing.identity.index, static_cast<int>(uuids.size())) << listing.identity.uuid;
+    uuids.push_back(listing.identity.uuid);
+  }
+  return uuids;
+}
 
 constexpr char kTwoGpus[] = "gpu\ngpu\n";
 
@@ -52,6 +64,39 @@ TEST_F(BackendTest, PartitionsOfOneGpuHaveKeysOfTheirOwn) {
   EXPECT_EQ(session.devices[2].identity.uuid, "GPU-0000000000000007/2");
   EXPECT_EQ(session.devices[2].identity.pci_bus_id, "0000:03:00.0");
   EXPECT_EQ(session.devices[3].identity.uuid, "GPU-0000000000000008");
+}
+
+TEST_F(BackendTest, AGpuThatIsPartitionedOtherwiseLeavesNothingBehind) {
+  // Kernels differ in which bits tell the partition.
+  for (const char* second : {"pci 0000:03:00.0\n partition 1", "pci 0000:03:00.1"}) {
+    const std::string partitions =
+        "gpu\n unique_id 7\n pci 0000:03:00.0\ngpu\n unique_id 7\n " + std::string(second) + "\n";
+    const std::string other = "gpu\n unique_id 8\n pci 0000:04:00.0\n";
+    EXPECT_EQ(Open(partitions + other).devices.size(), 3u);
+    const Session session = Open("gpu\n unique_id 7\n pci 0000:03:00.0\n" + other);
+    EXPECT_EQ(UuidsByIndex(session), (Uuids{"GPU-0000000000000007", "GPU-0000000000000008"}))
+        << second;
+  }
+}
+
+TEST_F(BackendTest, AGpuThatGetsItsUniqueIdLaterIsTheSame) {
+  Open("gpu\n unique_id 0\n");
+  const Session session = Open("gpu\n unique_id 7\n");
+  ASSERT_EQ(session.devices.size(), 1u);
+  EXPECT_EQ(session.devices[0].identity.uuid, "GPU-0000000000000007");
+}
+
+TEST_F(BackendTest, AUniqueIdThatCannotBeReadNowIsWaitedFor) {
+  for (const char* code : {"2", "9"}) {
+    EXPECT_EQ(Open(std::string("gpu\n error rsmi_dev_unique_id_get ") + code + "\n").devices.size(),
+              1u)
+        << code;
+  }
+  EXPECT_THAT(OpenFailure("gpu\n error rsmi_dev_unique_id_get 16\n"),
+              StartsWith("rsmi_dev_unique_id_get: Busy"));
+  EXPECT_EQ(OpenFailure("gpu\n error rsmi_dev_unique_id_get 3\n"),
+            "rsmi_dev_unique_id_get: File error");
+  EXPECT_EQ(Open("gpu\n").devices.size(), 1u);
 }
 
 TEST_F(BackendTest, WhatIsNotSaidOfAGpuStaysEmpty) {
