@@ -55,6 +55,10 @@ class FakeSysfs {
     Write(node / "properties", properties);
   }
 
+  void RemoveKfdNode(int number) {
+    std::filesystem::remove_all(root() / "class/kfd/kfd/topology/nodes" / std::to_string(number));
+  }
+
   void RemoveCard(int card) {
     std::filesystem::remove(root() / "class/drm" / ("card" + std::to_string(card)));
   }

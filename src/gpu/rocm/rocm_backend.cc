@@ -83,6 +83,7 @@ class RocmBackend final : public Backend {
       std::make_shared<SessionTicket::Counter>(0);
   /// What sysfs and rsmi_num_monitor_devices said at Open.
   std::vector<Card> opened_cards_;
+  std::vector<std::string> opened_compute_gpus_;
   uint32_t opened_count_ = 0;
   int looks_at_nothing_ = 0;
   KnownGpus known_;
@@ -94,6 +95,7 @@ class RocmBackend final : public Backend {
 absl::StatusOr<Session> RocmBackend::Open() {
   Close();
   opened_cards_ = sysfs_.Cards();
+  opened_compute_gpus_ = sysfs_.ComputeGpus();
   const std::string nothing = sysfs_.WhyNothing(opened_cards_);
   if (!nothing.empty()) return OnlyVanished(nothing);
   if (library_ == nullptr) {
@@ -190,7 +192,6 @@ void RocmBackend::TellApartByUuid(std::vector<DeviceListing>& devices) const {
 // The library may leave out a GPU that there is, and says nothing (SysfsDevice). One for screens
 // alone is left out by us too.
 void RocmBackend::AppendUnlisted(std::vector<DeviceListing>& devices) {
-  const std::vector<std::string> compute = sysfs_.ComputeGpus();
   std::string read;
   std::string not_read;
   for (const Card& card : opened_cards_) {
@@ -198,8 +199,7 @@ void RocmBackend::AppendUnlisted(std::vector<DeviceListing>& devices) {
       return listing.identity.pci_bus_id == card.pci_address;
     });
     if (listed) continue;
-    const bool is_compute =
-        std::find(compute.begin(), compute.end(), card.pci_address) != compute.end();
+    const bool is_compute = std::ranges::count(opened_compute_gpus_, card.pci_address) > 0;
     if (is_compute) devices.push_back(ListCard(card, devices.size()));
     std::string& text = is_compute ? read : not_read;
     text += (text.empty() ? "" : " ") + card.pci_address;
@@ -231,10 +231,12 @@ void RocmBackend::LogUnlisted(const std::string& read, const std::string& not_re
   }
 }
 
-// The library's list never changes while it is open, so sysfs is looked at too.
+// The library's list never changes while it is open, so sysfs is looked at too. A GPU that is
+// partitioned otherwise keeps its card: only the compute driver tells.
 bool RocmBackend::Check() {
   if (!initialized_ && !without_library_) return true;
   if (sysfs_.Cards() != opened_cards_) return false;
+  if (sysfs_.ComputeGpus() != opened_compute_gpus_) return false;
   // The lock may be gone meanwhile.
   if (without_library_) return ++looks_without_library_ < kLooksBetweenTries;
   if (nothing_listed_ && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;

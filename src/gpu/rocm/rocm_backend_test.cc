@@ -214,6 +214,32 @@ TEST_F(BackendTest, AnotherSetOfCardsWantsAnotherOpen) {
   EXPECT_FALSE(backend_->Check());
 }
 
+TEST_F(BackendTest, OtherNodesOfTheComputeDriverWantAnotherOpen) {
+  sysfs_.AddKfdNode(1, 4660, "location_id 768\ndomain 0");
+  Open(kTwoGpus);
+  EXPECT_TRUE(backend_->Check());
+  sysfs_.AddKfdNode(2, 4661, "location_id 1024\ndomain 0");
+  EXPECT_FALSE(backend_->Check()) << "the second card's, which comes late";
+  Reopen();
+  EXPECT_TRUE(backend_->Check());
+  sysfs_.AddKfdNode(3, 4662, "location_id 768\ndomain 0");
+  EXPECT_FALSE(backend_->Check()) << "a second partition of the first";
+  Reopen();
+  EXPECT_TRUE(backend_->Check());
+  sysfs_.RemoveKfdNode(3);
+  EXPECT_FALSE(backend_->Check());
+}
+
+TEST_F(BackendTest, WithoutTheLibraryNodesOfTheComputeDriverAreWatchedToo) {
+  sysfs_.AddKfdNode(1, 4660, "location_id 768\ndomain 0");
+  EXPECT_EQ(Open("error rsmi_init 8\n").devices.size(), 1u);
+  EXPECT_TRUE(backend_->Check());
+  sysfs_.AddKfdNode(2, 4661, "location_id 1024\ndomain 0");
+  EXPECT_FALSE(backend_->Check());
+  EXPECT_EQ(Reopen().devices.size(), 2u);
+  EXPECT_TRUE(backend_->Check());
+}
+
 TEST_F(BackendTest, CheckTellsABrokenSessionFromACallThatFails) {
   Open(kTwoGpus);
   for (const char* broken : {"1", "8"}) {

@@ -43,7 +43,9 @@ class Sysfs {
   /// Its unique id, 16 hexadecimal digits, or empty.
   std::string UniqueId(const Card& card) const;
 
-  /// The PCI addresses of the GPUs that the compute driver knows: the others are for screens.
+  /// The PCI addresses of the GPUs that the compute driver knows: the others are for screens. A GPU
+  /// of several partitions is there several times; some kernels tell these apart by the function of
+  /// the address. Cheap: two files a node.
   std::vector<std::string> ComputeGpus() const;
 
  private:
