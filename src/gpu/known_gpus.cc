@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace kgs::gpu {
 namespace {
@@ -50,15 +51,30 @@ void KnownGpus::Remember(const std::vector<DeviceListing>& devices, uint64_t ses
   });
 }
 
-void KnownGpus::AppendVanished(std::vector<DeviceListing>& devices) const {
+std::vector<model::GpuIdentity> KnownGpus::Vanished(
+    const std::vector<DeviceListing>& devices) const {
+  std::vector<model::GpuIdentity> vanished;
   for (const Known& known : known_) {
-    if (Lists(devices, known.identity.uuid)) continue;
-    devices.push_back({.identity = known.identity,
+    if (!Lists(devices, known.identity.uuid)) vanished.push_back(known.identity);
+  }
+  return vanished;
+}
+
+void KnownGpus::AppendVanished(std::vector<DeviceListing>& devices) const {
+  for (model::GpuIdentity& identity : Vanished(devices)) {
+    devices.push_back({.identity = std::move(identity),
                        .state = model::DeviceState::kLost,
                        .state_reason = "no longer listed by the driver",
                        .listed = false,
                        .device = nullptr});
   }
+}
+
+std::optional<int> KnownGpus::IndexOf(const std::string& uuid) const {
+  for (const Known& known : known_) {
+    if (known.identity.uuid == uuid) return known.identity.index;
+  }
+  return std::nullopt;
 }
 
 const model::GpuIdentity* KnownGpus::LastAt(int index,

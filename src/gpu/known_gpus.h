@@ -25,8 +25,14 @@ class KnownGpus {
   /// them has: the board was replaced, or is partitioned otherwise, and nobody misses them.
   void Remember(const std::vector<DeviceListing>& devices, uint64_t session);
 
-  /// Appends those that \p devices do not list, as lost.
+  /// Those that \p devices do not list.
+  std::vector<model::GpuIdentity> Vanished(const std::vector<DeviceListing>& devices) const;
+
+  /// Appends these, as lost.
   void AppendVanished(std::vector<DeviceListing>& devices) const;
+
+  /// The driver's index that the GPU had last; nothing where it is not known.
+  std::optional<int> IndexOf(const std::string& uuid) const;
 
   /// The one seen last at the driver's index \p index, of those that \p devices do not list;
   /// nullptr where none was.

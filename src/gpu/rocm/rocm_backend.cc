@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "base/latest.h"
@@ -58,6 +60,9 @@ class RocmBackend final : public Backend {
   absl::StatusOr<Session> ListDevices();
   absl::StatusOr<Session> OnlyVanished(const std::string& nothing);
   absl::StatusOr<Session> WithoutLibrary(const absl::Status& error);
+  std::string UnreadThoughThere(const std::vector<DeviceListing>& devices) const;
+  void KeepIndices(std::vector<DeviceListing>& devices) const;
+  std::vector<Card> CardsAsNumbered() const;
   DeviceListing List(const Identification& found) const;
   void TellApartByUuid(std::vector<DeviceListing>& devices) const;
   void AppendUnlisted(std::vector<DeviceListing>& devices);
@@ -128,6 +133,12 @@ absl::StatusOr<Session> RocmBackend::WithoutLibrary(const absl::Status& error) {
   Session session;
   AppendUnlisted(session.devices);
   if (session.devices.empty()) return error;
+  const std::string unread = UnreadThoughThere(session.devices);
+  if (!unread.empty()) {
+    return absl::Status(error.code(), std::string(error.message()) + "; " + unread +
+                                          " cannot be read without the library");
+  }
+  KeepIndices(session.devices);
   if (std::exchange(without_library_for_, std::string(error.message())) != error.message()) {
     base::LogWarn("ROCm SMI does not open, so AMD GPUs are read from sysfs",
                   {{"reason", without_library_for_}});
@@ -138,6 +149,54 @@ absl::StatusOr<Session> RocmBackend::WithoutLibrary(const absl::Status& error) {
   known_.Remember(session.devices, sessions_->load());
   known_.AppendVanished(session.devices);
   return session;
+}
+
+/// A GPU of earlier sessions that \p devices lack though its board is there, "GPU-7/1 at
+/// 0000:03:00.0"; or empty. The files are of a whole board, which is one GPU only where the compute
+/// driver has it once.
+std::string RocmBackend::UnreadThoughThere(const std::vector<DeviceListing>& devices) const {
+  for (const model::GpuIdentity& gpu : known_.Vanished(devices)) {
+    const auto at_its_board = [&gpu](const std::string& address) {
+      return SameBoard(address, gpu.pci_bus_id);
+    };
+    if (!std::ranges::any_of(opened_cards_, at_its_board, &Card::pci_address)) continue;
+    if (std::ranges::count_if(opened_compute_gpus_, at_its_board) != 1) {
+      return gpu.uuid + " at " + gpu.pci_bus_id;
+    }
+  }
+  return "";
+}
+
+// A trigger's gpuIndex means the same GPU with the library and without it.
+void RocmBackend::KeepIndices(std::vector<DeviceListing>& devices) const {
+  std::set<int> taken;
+  std::vector<DeviceListing*> others;
+  for (DeviceListing& listing : devices) {
+    const std::optional<int> index = known_.IndexOf(listing.identity.uuid);
+    if (index && taken.insert(*index).second) {
+      listing.identity.index = *index;
+    } else {
+      others.push_back(&listing);
+    }
+  }
+  int index = 0;
+  for (DeviceListing* listing : others) {
+    while (!taken.insert(index).second) ++index;
+    listing->identity.index = index;
+  }
+  std::ranges::sort(devices, {}, [](const DeviceListing& one) { return one.identity.index; });
+}
+
+// As the library would number them: releases of today by address, that of Debian 12 (5.2.3) by
+// card. None says so; rsmi_dev_power_get is of 5.7.
+std::vector<Card> RocmBackend::CardsAsNumbered() const {
+  std::vector<Card> cards = opened_cards_;
+  if (library_->power.address == nullptr) return cards;
+  std::ranges::sort(cards, {}, [](const Card& card) {
+    // A longer domain is a higher one.
+    return std::pair(card.pci_address.size(), card.pci_address);
+  });
+  return cards;
 }
 
 absl::StatusOr<Session> RocmBackend::ListDevices() {
@@ -194,7 +253,7 @@ void RocmBackend::TellApartByUuid(std::vector<DeviceListing>& devices) const {
 void RocmBackend::AppendUnlisted(std::vector<DeviceListing>& devices) {
   std::string read;
   std::string not_read;
-  for (const Card& card : opened_cards_) {
+  for (const Card& card : CardsAsNumbered()) {
     const bool listed = std::any_of(devices.begin(), devices.end(), [&](const auto& listing) {
       return listing.identity.pci_bus_id == card.pci_address;
     });

@@ -10,6 +10,8 @@ namespace {
 
 using model::DeviceState;
 using model::MetricId;
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::StartsWith;
 using Uuids = std::vector<std::string>;
 
@@ -169,6 +171,68 @@ TEST_F(BackendTest, WithTheLibraryLockedTheFilesAreRead) {
   const auto inits = Calls("rsmi_init");
   Open("gpu\n");
   EXPECT_EQ(Calls("rsmi_init"), inits + 1);
+}
+
+TEST_F(BackendTest, WithoutTheLibraryGpusKeepTheirIndices) {
+  CrossCards();
+  Session session =
+      Open("gpu\n unique_id a\n pci 0000:05:00.0\ngpu\n unique_id b\n pci 0000:06:00.0\n");
+  EXPECT_EQ(UuidsByIndex(session), (Uuids{"GPU-000000000000000a", "GPU-000000000000000b"}));
+  session = Open("error rsmi_init 8\n");
+  EXPECT_EQ(UuidsByIndex(session), (Uuids{"GPU-000000000000000a", "GPU-000000000000000b"}));
+  // One that comes meanwhile takes none of theirs.
+  sysfs_.AddCard(0, "0000:01:00.0");
+  sysfs_.AddKfdNode(3, 3, "location_id 256\ndomain 0");
+  session = Reopen();
+  EXPECT_EQ(UuidsByIndex(session),
+            (Uuids{"GPU-000000000000000a", "GPU-000000000000000b", "0000:01:00.0"}));
+}
+
+TEST_F(BackendTest, WithoutTheLibraryNewGpusAreNumberedByAddress) {
+  CrossCards();
+  EXPECT_EQ(UuidsByIndex(Open("error rsmi_init 8\n")),
+            (Uuids{"GPU-000000000000000a", "GPU-000000000000000b"}));
+}
+
+TEST_F(OldBackendTest, WithoutAnOldLibraryNewGpusAreNumberedByCard) {
+  CrossCards();
+  EXPECT_EQ(UuidsByIndex(Open("error rsmi_init 8\n")),
+            (Uuids{"GPU-000000000000000b", "GPU-000000000000000a"}));
+}
+
+TEST_F(BackendTest, WithoutTheLibraryAGpuThatIsThereIsNotLost) {
+  const std::string gpus =
+      "gpu\n unique_id 7\n pci 0000:03:00.0\ngpu\n unique_id 7\n pci 0000:03:00.1\n"
+      "gpu\n unique_id 8\n pci 0000:04:00.0\n";
+  testing::FakeSysfs::Write(first_ / "unique_id", "7");
+  testing::FakeSysfs::Write(second_ / "unique_id", "8");
+  sysfs_.AddKfdNode(1, 1, "location_id 768\ndomain 0");
+  sysfs_.AddKfdNode(2, 2, "location_id 769\ndomain 0");
+  sysfs_.AddKfdNode(3, 3, "location_id 1024\ndomain 0");
+  EXPECT_EQ(Open(gpus).devices.size(), 3u);
+  EXPECT_THAT(
+      OpenFailure("error rsmi_init 8\n" + gpus),
+      AllOf(
+          StartsWith("rsmi_init: Initialization error; "),
+          EndsWith("; GPU-0000000000000007/1 at 0000:03:00.1 cannot be read without the library")));
+  sysfs_.RemoveKfdNode(1);
+  sysfs_.RemoveKfdNode(2);
+  EXPECT_THAT(
+      OpenFailure("error rsmi_init 8\n" + gpus),
+      EndsWith("; GPU-0000000000000007 at 0000:03:00.0 cannot be read without the library"));
+  // One partition again, which is the whole GPU.
+  sysfs_.AddKfdNode(1, 1, "location_id 768\ndomain 0");
+  Session session = Reopen();
+  ASSERT_EQ(session.devices.size(), 2u);
+  EXPECT_EQ(session.devices[0].identity.uuid, "GPU-0000000000000007");
+  EXPECT_EQ(session.devices[0].state, DeviceState::kPresent);
+  // Gone.
+  sysfs_.RemoveKfdNode(1);
+  sysfs_.RemoveCard(1);
+  session = Reopen();
+  ASSERT_EQ(session.devices.size(), 2u);
+  EXPECT_EQ(session.devices[1].identity.uuid, "GPU-0000000000000007");
+  EXPECT_EQ(session.devices[1].state, DeviceState::kLost);
 }
 
 TEST_F(BackendTest, FailuresToOpenAreNamed) {

@@ -49,6 +49,17 @@ class RocmTest : public ::testing::Test {
     return std::string(status.message());
   }
 
+  /// Instead of the two cards others, numbered against the order of their addresses: card3 is
+  /// 0000:06:00.0, with the unique id b, and card4 is 0000:05:00.0, with a.
+  void CrossCards() {
+    sysfs_.RemoveCard(1);
+    sysfs_.RemoveCard(2);
+    testing::FakeSysfs::Write(sysfs_.AddCard(3, "0000:06:00.0") / "unique_id", "b");
+    testing::FakeSysfs::Write(sysfs_.AddCard(4, "0000:05:00.0") / "unique_id", "a");
+    sysfs_.AddKfdNode(1, 1, "location_id 1536\ndomain 0");
+    sysfs_.AddKfdNode(2, 2, "location_id 1280\ndomain 0");
+  }
+
   DeviceSample Read(const Session& session, size_t index = 0) {
     return session.devices.at(index).device->Read(clock_);
   }
