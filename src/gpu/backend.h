@@ -82,6 +82,9 @@ struct Session {
   /// By driver index. Empty is a valid state: a node without GPUs. GPUs of earlier sessions of the
   /// same backend that the driver no longer lists follow as kLost.
   std::vector<DeviceListing> devices;
+  /// After how long another Open may find more than Check can tell, though nothing is wrong with
+  /// the session: a driver that lists no GPU, say.
+  std::optional<base::Duration> look_again;
 };
 
 /// An XID error that the driver told of.

@@ -59,7 +59,7 @@ void Source::BeginRound(const Orders& orders) {
   if (phase_ == Phase::kReleased) EndRelease();
   release_delay_logged_ = false;
   if (phase_ == Phase::kOpening || phase_ == Phase::kReleasing) return;
-  const bool open_due = next_open_ ? now >= *next_open_ : phase_ == Phase::kClosed;
+  const bool open_due = OpenIsDue();
   if (open_due && AllLanesIdle()) {
     PostOpen();
   } else if (phase_ == Phase::kOpen && (!open_due || AnyLaneHangs())) {
@@ -67,6 +67,13 @@ void Source::BeginRound(const Orders& orders) {
     // with a call that hangs cannot be closed: the other GPUs are read on meanwhile.
     PostReads();
   }
+}
+
+bool Source::OpenIsDue() const {
+  const SteadyTime now = clock_.Now();
+  if (phase_ == Phase::kClosed && !next_open_) return true;
+  if (next_open_ && now >= *next_open_) return true;
+  return phase_ == Phase::kOpen && look_again_at_ && now >= *look_again_at_;
 }
 
 std::vector<const WatchedLane*> Source::AllLanes() const {

@@ -84,6 +84,7 @@ class Source {
  private:
   enum class Phase { kClosed, kOpening, kOpen, kReleasing, kReleased };
 
+  bool OpenIsDue() const;
   bool AllLanesIdle() const;
   bool AnyLaneHangs() const;
   void PostOpen();
@@ -137,6 +138,10 @@ class Source {
   std::optional<base::SteadyTime> next_open_;
   /// Why, while open; else empty.
   std::string reopen_for_;
+  /// When to reopen while open because there may be more by then, though nothing is wrong.
+  std::optional<base::SteadyTime> look_again_at_;
+  /// The open under way is for that alone.
+  bool looking_again_ = false;
   /// Until an open fails.
   bool was_open_ = false;
   int barren_rounds_ = 0;

@@ -61,6 +61,7 @@ void Source::PostOpen() {
     board->pending = 1;
   }
   opening_board_ = board;
+  looking_again_ = phase_ == Phase::kOpen && reopen_for_.empty();
   phase_ = Phase::kOpening;
   session_lane_.TryRun(
       clock_.Now(),
@@ -123,9 +124,15 @@ void Source::OpenFailed(const absl::Status& error) {
 
 void Source::OpenSucceeded(gpu::Session session) {
   counters_.driver_opens.Add();
-  base::LogInfo("GPU driver is open", {{"backend", std::string(backend_->name())},
-                                       {"driver_version", session.driver_version},
-                                       {"gpus", std::to_string(session.devices.size())}});
+  const bool found_more =
+      session.driver_version != driver_version_ || session.devices.size() != gpus_.size();
+  if (!looking_again_ || found_more) {
+    base::LogInfo("GPU driver is open", {{"backend", std::string(backend_->name())},
+                                         {"driver_version", session.driver_version},
+                                         {"gpus", std::to_string(session.devices.size())}});
+  }
+  look_again_at_.reset();
+  if (session.look_again) look_again_at_ = clock_.Now() + *session.look_again;
   driver_version_ = std::move(session.driver_version);
   problem_.clear();
   absent_ = false;

@@ -5,6 +5,7 @@
 #include <absl/strings/cord.h>
 
 #include <array>
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -24,9 +25,8 @@ namespace {
 using model::DeviceState;
 
 constexpr char kSoname[] = "libnvidia-ml.so.1";
-/// Without a GPU there is no session to look at, only another attempt to open one; that costs more,
-/// so it is made once in so many looks (ten seconds at the default sampling interval).
-constexpr int kLooksBetweenEmptyOpens = 20;
+/// Without a GPU there is no session to look at, only another attempt to open one; that costs more.
+constexpr base::Duration kBetweenEmptyOpens = std::chrono::seconds(10);
 /// Far beyond any node.
 constexpr unsigned int kMostGpus = 1024;
 
@@ -88,7 +88,6 @@ class NvmlBackend final : public Backend {
       std::make_shared<SessionTicket::Counter>(0);
   /// What nvmlDeviceGetCount_v2 said at Open.
   unsigned int opened_count_ = 0;
-  int looks_at_nothing_ = 0;
   KnownGpus known_;
   /// MigSight::ours by the GPU's UUID, of all sessions.
   std::map<std::string, std::set<unsigned int>> our_migs_;
@@ -109,6 +108,7 @@ absl::StatusOr<Session> NvmlBackend::Open() {
   const abi::Return code = Invoke(mark_, library_->init);
   if (code == abi::kGpuNotFound) {
     Session session;
+    session.look_again = kBetweenEmptyOpens;
     known_.AppendVanished(session.devices);
     return session;
   }
@@ -135,6 +135,7 @@ absl::StatusOr<Session> NvmlBackend::ListDevices() {
     return absl::UnavailableError(std::string(library_->device_count.name) +
                                   ": the driver answered an impossible number of GPUs");
   }
+  if (opened_count_ == 0) session.look_again = kBetweenEmptyOpens;
   for (unsigned int index = 0; index < opened_count_; ++index) {
     const Identification found = Identify(*library_, mark_, index);
     // One GPU's trouble is its own; only what is said of the whole driver ends the session.
@@ -233,8 +234,6 @@ void NvmlBackend::RecallIdentities(std::vector<DeviceListing>& devices) const {
 }
 
 bool NvmlBackend::Check() {
-  const bool empty = !initialized_ || opened_count_ == 0;
-  if (empty && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;
   if (!initialized_) return true;
   unsigned int count = 0;
   const abi::Return code = Invoke(mark_, library_->device_count, &count);
@@ -262,7 +261,6 @@ void NvmlBackend::Close() {
   session_devices_.clear();
   event_places_.clear();
   sessions_->fetch_add(1);
-  looks_at_nothing_ = 0;
   if (!initialized_) return;
   initialized_ = false;
   // Whatever it answers, the next step is the same: nvmlInit_v2.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -22,12 +23,10 @@
 namespace kgs::gpu::rocm {
 namespace {
 
-/// Cards without a GPU that ROCm lists: another attempt to open is made once in so many looks (ten
-/// seconds at the default sampling interval).
-constexpr int kLooksBetweenEmptyOpens = 20;
-/// The files are read meanwhile, and a locked library takes 5 s to say so: ten minutes at the
-/// default sampling interval.
-constexpr int kLooksBetweenTries = 1200;
+/// Cards without a GPU that ROCm lists.
+constexpr base::Duration kBetweenEmptyOpens = std::chrono::seconds(10);
+/// The files are read meanwhile, and a locked library takes 5 s to say so.
+constexpr base::Duration kBetweenTries = std::chrono::minutes(10);
 /// Far beyond any node.
 constexpr uint32_t kMostGpus = 1024;
 constexpr uint32_t kVersionSize = 128;
@@ -80,7 +79,6 @@ class RocmBackend final : public Backend {
   bool initialized_ = false;
   /// The session is of what sysfs has: the library did not open, or there is nothing for it.
   bool without_library_ = false;
-  int looks_without_library_ = 0;
   /// Why it was last read without the library.
   std::string without_library_for_;
   /// Counts up whenever indices become invalid.
@@ -90,9 +88,7 @@ class RocmBackend final : public Backend {
   std::vector<Card> opened_cards_;
   std::vector<std::string> opened_compute_gpus_;
   uint32_t opened_count_ = 0;
-  int looks_at_nothing_ = 0;
   KnownGpus known_;
-  bool nothing_listed_ = false;
   /// Addresses of the cards that were last said not to be listed.
   std::string unlisted_;
 };
@@ -144,8 +140,8 @@ absl::StatusOr<Session> RocmBackend::WithoutLibrary(const absl::Status& error) {
                   {{"reason", without_library_for_}});
   }
   without_library_ = true;
-  looks_without_library_ = 0;
-  nothing_listed_ = false;
+  // The lock may be gone then.
+  session.look_again = kBetweenTries;
   known_.Remember(session.devices, sessions_->load());
   known_.AppendVanished(session.devices);
   return session;
@@ -221,7 +217,7 @@ absl::StatusOr<Session> RocmBackend::ListDevices() {
   }
   TellApartByUuid(session.devices);
   AppendUnlisted(session.devices);
-  nothing_listed_ = session.devices.empty();
+  if (session.devices.empty()) session.look_again = kBetweenEmptyOpens;
   known_.Remember(session.devices, sessions_->load());
   known_.AppendVanished(session.devices);
   return session;
@@ -296,9 +292,7 @@ bool RocmBackend::Check() {
   if (!initialized_ && !without_library_) return true;
   if (sysfs_.Cards() != opened_cards_) return false;
   if (sysfs_.ComputeGpus() != opened_compute_gpus_) return false;
-  // The lock may be gone meanwhile.
-  if (without_library_) return ++looks_without_library_ < kLooksBetweenTries;
-  if (nothing_listed_ && ++looks_at_nothing_ >= kLooksBetweenEmptyOpens) return false;
+  if (without_library_) return true;
   uint32_t count = 0;
   const abi::Status status = Invoke(mark_, library_->device_count, &count);
   if (status == abi::kSuccess) return count == opened_count_;
@@ -313,7 +307,6 @@ std::vector<CallCost> RocmBackend::CallCosts() const {
 
 void RocmBackend::Close() {
   sessions_->fetch_add(1);
-  looks_at_nothing_ = 0;
   without_library_ = false;
   if (!initialized_) return;
   initialized_ = false;

@@ -164,10 +164,8 @@ TEST_F(BackendTest, WithTheLibraryLockedTheFilesAreRead) {
   }
   sysfs_.AddCard(3, "0000:05:00.0");
   EXPECT_FALSE(backend_->Check()) << "another card";
-  Open("error rsmi_init 8\ngpu\n");
-  int looks = 1;
-  while (looks < 10000 && backend_->Check()) ++looks;
-  EXPECT_EQ(looks, 1200) << "and now and then, since the lock may be gone";
+  EXPECT_EQ(Open("error rsmi_init 8\ngpu\n").look_again, std::chrono::minutes(10))
+      << "the lock may be gone then";
   const auto inits = Calls("rsmi_init");
   Open("gpu\n");
   EXPECT_EQ(Calls("rsmi_init"), inits + 1);
@@ -261,10 +259,11 @@ TEST_F(BackendTest, EachSuccessfulInitIsShutDownOnce) {
 }
 
 TEST_F(BackendTest, CardsWithoutAGpuAreLookedAtAgainNowAndThen) {
-  EXPECT_TRUE(Open("# no GPU\n").devices.empty());
-  int looks = 1;
-  while (backend_->Check() && looks < 1000) ++looks;
-  EXPECT_EQ(looks, 20);
+  const Session session = Open("# no GPU\n");
+  EXPECT_TRUE(session.devices.empty());
+  EXPECT_EQ(session.look_again, std::chrono::seconds(10));
+  for (int look = 0; look < 100; ++look) EXPECT_TRUE(backend_->Check());
+  EXPECT_EQ(Open("gpu\n").look_again, std::nullopt);
 }
 
 TEST_F(BackendTest, AnotherSetOfCardsWantsAnotherOpen) {
