@@ -21,21 +21,23 @@ std::string_view BoardOf(std::string_view pci_bus_id) {
   return pci_bus_id.substr(0, pci_bus_id.rfind('.'));
 }
 
-/// Whether \p gpu's place on the PCI bus is that of one of \p devices, which is another's by its
-/// UUID.
-bool IsTaken(const std::vector<DeviceListing>& devices, const model::GpuIdentity& gpu) {
-  if (gpu.pci_bus_id.empty() || Lists(devices, gpu.uuid)) return false;
-  return std::any_of(devices.begin(), devices.end(), [&gpu](const DeviceListing& listing) {
-    return !listing.identity.uuid.empty() && SameBoard(listing.identity.pci_bus_id, gpu.pci_bus_id);
-  });
-}
-
 }  // namespace
 
 bool SameBoard(std::string_view a, std::string_view b) { return BoardOf(a) == BoardOf(b); }
 
+/// Whether \p gpu's place on the PCI bus is that of one of \p devices, which is another by its
+/// UUID.
+bool KnownGpus::IsReplaced(const model::GpuIdentity& gpu,
+                           const std::vector<DeviceListing>& devices) const {
+  if (gpu.pci_bus_id.empty() || Lists(devices, gpu.uuid)) return false;
+  return std::any_of(devices.begin(), devices.end(), [&](const DeviceListing& listing) {
+    return !listing.identity.uuid.empty() && !listing.identity.mig &&
+           same_place_(listing.identity.pci_bus_id, gpu.pci_bus_id);
+  });
+}
+
 void KnownGpus::Remember(const std::vector<DeviceListing>& devices, uint64_t session) {
-  std::erase_if(known_, [&devices](const Known& gpu) { return IsTaken(devices, gpu.identity); });
+  std::erase_if(known_, [&](const Known& gpu) { return IsReplaced(gpu.identity, devices); });
   for (const DeviceListing& listing : devices) {
     // A MIG device that is gone was taken apart on purpose.
     if (listing.identity.uuid.empty() || listing.identity.mig) continue;

@@ -88,7 +88,7 @@ class NvmlBackend final : public Backend {
       std::make_shared<SessionTicket::Counter>(0);
   /// What nvmlDeviceGetCount_v2 said at Open.
   unsigned int opened_count_ = 0;
-  KnownGpus known_;
+  KnownGpus known_{SameAddress};
   /// MigSight::ours by the GPU's UUID, of all sessions.
   std::map<std::string, std::set<unsigned int>> our_migs_;
   /// GPUs and their MIG devices.

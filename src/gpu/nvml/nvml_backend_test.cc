@@ -357,6 +357,14 @@ TEST_F(BackendTest, AGpuWhosePlaceHasAnotherNowWasReplaced) {
   }
 }
 
+TEST_F(BackendTest, EachFunctionMayBeAGpuOfItsOwn) {
+  Open("gpu\n uuid GPU-a\n bus_id 00000000:05:00.0\ngpu\n uuid GPU-b\n bus_id 00000000:05:00.1\n");
+  const Session session = Open("gpu\n uuid GPU-a\n bus_id 00000000:05:00.0\n");
+  ASSERT_EQ(session.devices.size(), 2u) << "as some hypervisors place them";
+  EXPECT_EQ(session.devices[1].identity.uuid, "GPU-b");
+  EXPECT_EQ(session.devices[1].state, DeviceState::kLost);
+}
+
 TEST_F(BackendTest, AnOpenThatHangsIsNamed) {
   for (const char* call : {"nvmlInit_v2", "nvmlDeviceGetHandleByIndex_v2"}) {
     Script(std::string("hang ") + call + "\ngpu\n");

@@ -88,7 +88,7 @@ class RocmBackend final : public Backend {
   std::vector<Card> opened_cards_;
   std::vector<std::string> opened_compute_gpus_;
   uint32_t opened_count_ = 0;
-  KnownGpus known_;
+  KnownGpus known_{SameBoard};
   /// Addresses of the cards that were last said not to be listed.
   std::string unlisted_;
 };
