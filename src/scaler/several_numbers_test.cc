@@ -6,6 +6,7 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include "base/mutex.h"
 #include "scaler/server.h"
 #include "scaler/service.h"
 #include "tests/support/fake_clock.h"
@@ -23,15 +24,23 @@ class AnswersByPlace final : public Answers {
  public:
   absl::Status Check(const Question&) const override { return absl::OkStatus(); }
   absl::StatusOr<double> Value(const Question& question) const override {
+    base::MutexLock lock(mutex_);
     return values_[question.place];
   }
   absl::StatusOr<bool> Active(const Question& question) const override {
-    const auto& value = values_[question.place];
+    const auto value = Value(question);
     return value.ok() ? absl::StatusOr<bool>(*value > 0) : value.status();
   }
   void Refresh() override {}
 
-  std::vector<absl::StatusOr<double>> values_{1.0, 2.0};
+  void Set(std::vector<absl::StatusOr<double>> values) {
+    base::MutexLock lock(mutex_);
+    values_ = std::move(values);
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::vector<absl::StatusOr<double>> values_ KGS_GUARDED_BY(mutex_) = {1.0, 2.0};
 };
 
 class SeveralNumbersTest : public ::testing::Test {
@@ -140,7 +149,7 @@ TEST_F(SeveralNumbersTest, AnyOtherNameIsRefusedWithThoseThereAre) {
 }
 
 TEST_F(SeveralNumbersTest, EachFailsAlone) {
-  answers_.values_[1] = absl::UnavailableError("no cache");
+  answers_.Set({1.0, absl::UnavailableError("no cache")});
   externalscaler::MetricValue value;
   EXPECT_TRUE(GetMetrics("keda_gpu_llm-demand", &value).ok());
   EXPECT_EQ(GetMetrics("keda_gpu_llm-kv-cache", &value).error_message(), "no cache");
@@ -162,13 +171,13 @@ TEST_F(SeveralNumbersTest, ItIsActiveWhileOneIsAndIdleOnlyWhereAllAreKnownToBe) 
                                          {error("a"), 0, "a"},
                                          {0, error("b"), "b"},
                                          {error("a"), error("b"), "a"}}) {
-    answers_.values_ = {c.first, c.second};
+    answers_.Set({c.first, c.second});
     EXPECT_EQ(IsActive(), c.active);
   }
 }
 
 TEST_F(SeveralNumbersTest, TheStreamTellsOfAnyOfThem) {
-  answers_.values_ = {0.0, 3.0};
+  answers_.Set({0.0, 3.0});
   service_.streams().Start();
   grpc::ClientContext context;
   const auto stream = stub_->StreamIsActive(&context, Object());
