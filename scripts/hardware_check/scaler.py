@@ -50,7 +50,7 @@ class Page:
 
     def gpus(self):
         """UUIDs of the GPUs and MIG devices that it knows of."""
-        return {labels["gpu_uuid"] for labels, _ in self.all("gpu_lost")}
+        return {labels["gpu_uuid"] for labels, _ in self.all("gpu_info")}
 
 
 class Scaler:
