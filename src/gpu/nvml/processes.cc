@@ -48,38 +48,6 @@ abi::Return FetchAll(std::vector<Entry>& buffer, const char* call, std::string& 
   return code;
 }
 
-using Samples = std::vector<abi::ProcessUtilizationSample>;
-
-/// How far stamps may be ahead of what they are expected to be. Longer than a driver's ring, which
-/// is known to hold some 16 seconds.
-constexpr base::Duration kMostAhead = std::chrono::seconds(30);
-
-unsigned long long Micros(base::Duration duration) {
-  return static_cast<unsigned long long>(
-      std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
-}
-
-/// 0 where there are none.
-unsigned long long NewestStamp(const Samples& samples) {
-  unsigned long long newest = 0;
-  for (const auto& sample : samples) newest = std::max(newest, sample.time_stamp);
-  return newest;
-}
-
-void DropAfter(unsigned long long limit, Samples& samples) {
-  std::erase_if(samples, [limit](const auto& sample) { return sample.time_stamp > limit; });
-}
-
-/// By most of \p samples themselves: the latest stamp that can be. 0 where there are none.
-unsigned long long LimitBySamples(const Samples& samples) {
-  if (samples.empty()) return 0;
-  std::vector<unsigned long long> stamps;
-  for (const auto& sample : samples) stamps.push_back(sample.time_stamp);
-  const auto middle = stamps.begin() + static_cast<std::ptrdiff_t>((stamps.size() - 1) / 2);
-  std::nth_element(stamps.begin(), middle, stamps.end());
-  return *middle + Micros(kMostAhead);
-}
-
 void Add(const abi::ProcessInfo& info, std::map<uint32_t, model::ProcessUse>& listed) {
   if (info.pid == 0) return;
   const auto [entry, is_new] = listed.try_emplace(info.pid);
@@ -155,56 +123,22 @@ std::string Processes::FetchSamples(DeviceCalls& calls, unsigned long long since
 
 std::string Processes::ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready) {
   if (of_ == Of::kMigDevice) return "the driver tells no utilization by process of MIG devices";
-  std::string problem = FetchSamples(calls, last_seen_, not_ready);
+  std::string problem = FetchSamples(calls, stamps_.since(), not_ready);
   if (!problem.empty()) return problem;
-  if (!DropStrays(now)) {
-    *not_ready = true;
-    return "samples by process have stamps that are far ahead";
-  }
-  if (samples_.empty() && last_seen_ != 0) {
-    problem = FindSetBack(calls, now, not_ready);
+  bool sure = stamps_.Take(samples_, now);
+  if (sure && samples_.empty() && stamps_.since() != 0) {
+    problem = FetchSamples(calls, 0, not_ready);
     if (!problem.empty()) return problem;
+    sure = stamps_.TakeRing(samples_, now);
+    samples_.clear();
+  }
+  if (!sure) {
+    *not_ready = true;
+    return "the time stamps of the driver's samples by process do not fit the time";
   }
   if (TakeSamples(now)) return "";
   *not_ready = true;
   return "processes have been looked at only once so far";
-}
-
-// The driver's clock goes on as ours does. A stamp that is far ahead of that is a mistake, or the
-// clock was set forward: then newer ones follow.
-bool Processes::DropStrays(base::SteadyTime now) {
-  if (samples_.empty()) return true;
-  const unsigned long long limit = last_seen_ == 0
-                                       ? LimitBySamples(samples_)
-                                       : last_seen_ + Micros(now - last_seen_at_ + kMostAhead);
-  const unsigned long long ahead_before = std::exchange(all_ahead_, 0);
-  if (std::ranges::any_of(samples_, [&](const auto& each) { return each.time_stamp <= limit; })) {
-    DropAfter(limit, samples_);
-    return true;
-  }
-  const unsigned long long newest = NewestStamp(samples_);
-  if (ahead_before != 0 && newest > ahead_before) {
-    std::erase_if(samples_, [&](const auto& each) { return each.time_stamp <= ahead_before; });
-    return true;
-  }
-  all_ahead_ = newest;
-  samples_.clear();
-  return newest == ahead_before;
-}
-
-// Idle, or last_seen_ is wrong: the clock may be set back, and a stamp that was far ahead by
-// mistake would hide all that come.
-std::string Processes::FindSetBack(DeviceCalls& calls, base::SteadyTime now, bool* not_ready) {
-  const std::string problem = FetchSamples(calls, 0, not_ready);
-  DropAfter(LimitBySamples(samples_), samples_);
-  const unsigned long long newest = NewestStamp(samples_);
-  // What has come between the two calls is for the next round.
-  samples_.clear();
-  if (!problem.empty() || newest == 0 || newest >= last_seen_) return problem;
-  last_seen_ = newest;
-  last_seen_at_ = now;
-  *not_ready = true;
-  return "the driver's clock of samples by process was set back";
 }
 
 bool Processes::TakeSamples(base::SteadyTime now) {
@@ -216,10 +150,6 @@ bool Processes::TakeSamples(base::SteadyTime now) {
   for (const abi::ProcessUtilizationSample& sample : samples_) {
     sums[sample.pid].percent += sample.sm;
     ++sums[sample.pid].count;
-  }
-  if (!samples_.empty()) {
-    last_seen_ = NewestStamp(samples_);
-    last_seen_at_ = now;
   }
   // The first look into a ring only learns where it ends: what is in it may be of long ago.
   const bool first = !std::exchange(looked_, true);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "gpu/nvml/device_calls.h"
+#include "gpu/nvml/sample_stamps.h"
 #include "model/process_use.h"
 
 namespace kgs::gpu::nvml {
@@ -24,10 +25,9 @@ class Processes {
 
   model::ProcessUses Read(DeviceCalls& calls, const base::Clock& clock);
 
-  /// The driver has a sample of a process only where it was busy in the last sample period, of a
-  /// sixth of a second to one second, by product. So a sample counts until a newer one comes, for
-  /// so long at most; without any, the process is idle.
-  static constexpr base::Duration kSampleLasts = std::chrono::milliseconds(1500);
+  /// The driver has a sample of a process only where it was busy in the last sample period. So a
+  /// sample counts until a newer one comes, for so long at most; without any, the process is idle.
+  static constexpr base::Duration kSampleLasts = SampleStamps::kLongestPeriod;
 
  private:
   using Listed = std::map<uint32_t, model::ProcessUse>;
@@ -55,12 +55,6 @@ class Processes {
   std::string ListAll(DeviceCalls& calls, Listed& listed);
   /// Fills samples_ with those that are newer than \p since. The reason where that fails.
   std::string FetchSamples(DeviceCalls& calls, unsigned long long since, bool* not_ready);
-  /// Drops samples whose stamps are further ahead than can be. False where it is not clear yet
-  /// whether they are right.
-  bool DropStrays(base::SteadyTime now);
-  /// Where nothing is newer than last_seen_: sets it back where all that there is is older. The
-  /// reason where it did, or where that fails.
-  std::string FindSetBack(DeviceCalls& calls, base::SteadyTime now, bool* not_ready);
   /// Updates busy_. The reason where utilization is not known.
   std::string ReadSamples(DeviceCalls& calls, base::SteadyTime now, bool* not_ready);
   /// False where it only learned where the ring ends.
@@ -72,13 +66,8 @@ class Processes {
   List mps_;
 
   CallVerdict utilization_;
-  std::vector<abi::ProcessUtilizationSample> samples_;
-  /// The newest time stamp that was believed, in microseconds of the driver's clock, and when by
-  /// ours. 0: none yet.
-  unsigned long long last_seen_ = 0;
-  base::SteadyTime last_seen_at_;
-  /// The newest of the last answer with any, where all of that was too far ahead; else 0.
-  unsigned long long all_ahead_ = 0;
+  SampleStamps::Samples samples_;
+  SampleStamps stamps_;
   bool looked_ = false;
   /// By pid.
   std::map<uint32_t, Busy> busy_;

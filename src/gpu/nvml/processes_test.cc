@@ -21,6 +21,8 @@ using ::testing::IsEmpty;
 constexpr uint64_t kMib = 1024 * 1024;
 constexpr char kCompute[] = "nvmlDeviceGetComputeRunningProcesses_v3";
 constexpr char kUtilization[] = "nvmlDeviceGetProcessUtilization";
+constexpr char kStampsDoNotFit[] =
+    "the time stamps of the driver's samples by process do not fit the time";
 
 MATCHER_P3(Uses, pid, memory_bytes, utilization, "") {
   *result_listener << "pid " << arg.pid << " memory "
@@ -135,7 +137,7 @@ TEST_F(ProcessesTest, AClockThatIsSetBackHidesNothing) {
   Script("gpu\nprocess 7 1 50\nprocess_clock_s -20");
   clock_.Advance(Processes::kSampleLasts + 1ms);
   const ProcessUses uses = Read();
-  EXPECT_EQ(uses.utilization_problem, "the driver's clock of samples by process was set back");
+  EXPECT_EQ(uses.utilization_problem, kStampsDoNotFit);
   EXPECT_TRUE(uses.utilization_not_ready);
   EXPECT_EQ(uses.memory_problem, "");
   for (int i = 0; i < 3; ++i) {
@@ -177,7 +179,7 @@ TEST_F(ProcessesTest, AStampFarAheadIsNotBelievedWhereTheGpuHasBecomeIdle) {
   clock_.Advance(2s);
   const ProcessUses uses = Read();
   EXPECT_NE(uses.processes.at(0).utilization, 99);
-  EXPECT_EQ(uses.utilization_problem, "samples by process have stamps that are far ahead");
+  EXPECT_EQ(uses.utilization_problem, kStampsDoNotFit);
   EXPECT_TRUE(uses.utilization_not_ready) << "the clock may have been set";
 }
 
@@ -186,8 +188,6 @@ TEST_F(ProcessesTest, AStampFarAheadThatStaysHidesNothing) {
   OpenSeen(stray + "process 7 1 60");
   EXPECT_THAT(Read().processes, ElementsAre(Uses(7U, Mib(1), 60.0)));
   Script("gpu\n" + stray + "process 7 1");
-  clock_.Advance(2s);
-  EXPECT_TRUE(Read().utilization_not_ready);
   for (int i = 0; i < 3; ++i) {
     clock_.Advance(2s);
     const ProcessUses uses = Read();
