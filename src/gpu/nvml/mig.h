@@ -30,8 +30,9 @@ struct MigSight {
   };
   /// By the driver's index.
   std::vector<Seen> devices;
-  /// The places, by that index, at which this process could read a MIG device when the GPU last
-  /// told: one that is refused there is missed, where another was never ours.
+  /// The places, by that index, at which this process could read a MIG device when a session was
+  /// last opened: one that is refused there is missed, where another was never ours. So it is where
+  /// MIG devices were made anew and this process may not open them until it is started again.
   std::set<unsigned int> ours;
 
   /// Whether \p now may be the same: what it does not tell is no difference.
