@@ -90,10 +90,11 @@ PodPtr PodIndex::Put(const model::Pod& pod) {
   return entry.pod;
 }
 
-std::optional<model::Pod> PodIndex::Get(const std::string& name) const {
+PodPtr PodIndex::Get(const std::string& name) const {
   const auto found = pods_.find(name);
-  if (found == pods_.end()) return std::nullopt;
-  return found->second.Unpacked();
+  if (found == pods_.end()) return nullptr;
+  const Entry& entry = found->second;
+  return entry.pod ? entry.pod : std::make_shared<const model::Pod>(entry.packed.Unpack());
 }
 
 void PodIndex::Remove(const std::string& name) {

@@ -47,8 +47,8 @@ class PodIndex {
  public:
   /// The pod if it is selected, and is new there or differs from before; else null.
   PodPtr Put(const model::Pod& pod);
-  /// Nothing where there is no such pod.
-  std::optional<model::Pod> Get(const std::string& name) const;
+  /// Null where there is no such pod. Cheap for one that is selected.
+  PodPtr Get(const std::string& name) const;
   void Remove(const std::string& name);
   /// The names of those that \p names does not have.
   std::vector<std::string> NamesBeyond(const std::unordered_set<std::string>& names) const;

@@ -148,7 +148,7 @@ class Store::Impl {
     base::MutexLock lock(mutex_);
     const auto place = namespaces_.find(name.pod_namespace);
     if (place == namespaces_.end()) return false;
-    const std::optional<model::Pod> pod = place->second.pods.Get(name.name);
+    const PodPtr pod = place->second.pods.Get(name.name);
     if (!pod) return removed_.Has(name);
     return Ended(*pod);
   }
@@ -225,7 +225,7 @@ class Store::Impl {
     {
       base::MutexLock lock(mutex_);
       PodIndex& pods = namespaces_[pod.name.pod_namespace].pods;
-      const std::optional<model::Pod> before = pods.Get(pod.name.name);
+      const PodPtr before = pods.Get(pod.name.name);
       Remember(before, pod);
       MoveAddress(before ? AddressOf(*before) : std::string(), pod);
       changed = pods.Put(pod);
@@ -237,7 +237,7 @@ class Store::Impl {
     base::MutexLock lock(mutex_);
     const auto place = namespaces_.find(name.pod_namespace);
     if (place == namespaces_.end()) return;
-    const std::optional<model::Pod> pod = place->second.pods.Get(name.name);
+    const PodPtr pod = place->second.pods.Get(name.name);
     if (!pod || pod->uid != uid) return;
     Remove(place->second.pods, *pod);
     DropIfUnused(name.pod_namespace);
@@ -313,7 +313,7 @@ class Store::Impl {
     addresses_.Add(address, pod.name.pod_namespace);
   }
 
-  void Remember(const std::optional<model::Pod>& before, model::Pod& pod) KGS_REQUIRES(mutex_) {
+  void Remember(const PodPtr& before, model::Pod& pod) KGS_REQUIRES(mutex_) {
     const base::SteadyTime now = clock_.Now();
     std::optional<PodMemory> memory = removed_.Take(pod.name, now);
     if (before) {
