@@ -103,10 +103,10 @@ int SharesInUse(const HeldDevice& device, const model::PodName& holder, const No
   if (!device.gpu || !device.shared()) return device.all_shares;
   int ended = 0;
   for (const PodDevices& other : report.pods) {
-    if (other.pod == holder) continue;
     const auto held = std::find_if(other.devices.begin(), other.devices.end(),
                                    [&](const auto& one) { return one.gpu == device.gpu; });
-    if (held != other.devices.end() && kubernetes.HasEnded(other.pod)) ended += held->shares;
+    if (held == other.devices.end() || other.pod == holder) continue;
+    if (kubernetes.HasEnded(other.pod)) ended += held->shares;
   }
   return std::max(device.shares, device.all_shares - ended);
 }
