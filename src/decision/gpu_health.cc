@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "decision/mig_share.h"
 #include "decision/problem_text.h"
 
 namespace kgs::decision {
@@ -10,16 +11,6 @@ namespace {
 
 using model::GpuSnapshot;
 using model::PodGpu;
-
-/// The GPU of \p node that \p gpu is a part of; null where it is none, or its GPU is not known.
-const GpuSnapshot* ParentOf(const model::NodeSnapshot& node, const GpuSnapshot& gpu) {
-  const auto& mig = gpu.identity.mig;
-  if (!mig) return nullptr;
-  const auto parent = std::ranges::find_if(node.gpus, [&](const GpuSnapshot& other) {
-    return !other.identity.mig && other.identity.uuid == mig->parent_uuid;
-  });
-  return parent == node.gpus.end() ? nullptr : &*parent;
-}
 
 }  // namespace
 

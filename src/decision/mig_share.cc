@@ -20,6 +20,15 @@ bool SameInstance(const model::MigPlace& a, const model::MigPlace& b) {
 
 }  // namespace
 
+const GpuSnapshot* ParentOf(const NodeSnapshot& node, const GpuSnapshot& gpu) {
+  const auto& mig = gpu.identity.mig;
+  if (!mig) return nullptr;
+  const auto parent = std::ranges::find_if(node.gpus, [&](const GpuSnapshot& other) {
+    return !other.identity.mig && other.identity.uuid == mig->parent_uuid;
+  });
+  return parent == node.gpus.end() ? nullptr : &*parent;
+}
+
 int MigSharers(const NodeSnapshot& node, const GpuSnapshot& gpu, MetricId metric) {
   if (!gpu.identity.mig) return 1;
   const model::MigPlace& place = *gpu.identity.mig;
@@ -32,10 +41,7 @@ int MigSharers(const NodeSnapshot& node, const GpuSnapshot& gpu, MetricId metric
 }
 
 bool RepeatsItsGpu(const NodeSnapshot& node, const GpuSnapshot& gpu, MetricId metric) {
-  if (!gpu.identity.mig || catalogue::MetricOf(metric).of_instance) return false;
-  return std::any_of(node.gpus.begin(), node.gpus.end(), [&](const GpuSnapshot& other) {
-    return !other.identity.mig && other.identity.uuid == gpu.identity.mig->parent_uuid;
-  });
+  return !catalogue::MetricOf(metric).of_instance && ParentOf(node, gpu) != nullptr;
 }
 
 }  // namespace kgs::decision

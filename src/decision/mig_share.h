@@ -6,6 +6,9 @@
 
 namespace kgs::decision {
 
+/// The GPU of \p node that \p gpu is a part of; null where it is none, or its GPU is not known.
+const model::GpuSnapshot* ParentOf(const model::NodeSnapshot& node, const model::GpuSnapshot& gpu);
+
 /// How many MIG devices of \p node have the reading of \p metric that \p gpu has in common: for
 /// what belongs to the whole GPU (its temperature) all of that GPU, else those of its GPU instance,
 /// whose compute instances share memory and multiprocessors. 1 for a GPU itself.
